@@ -1,0 +1,106 @@
+# Everything a contributor or a newcomer runs; `make` alone lists it.
+#   make demo PYTHON=python3.12    another interpreter
+#   make test PYTEST_ARGS="-k kl"  some of the tests
+
+PYTHON ?= python3
+VENV ?= .venv
+PYTEST_ARGS ?=
+UV_VERSION := 0.13.9
+
+PY := $(VENV)/bin/python
+# In CI the log is read later: no progress bars.
+PIP_INSTALL := $(PY) -m pip install --no-input --disable-pip-version-check $(if $(CI),--quiet)
+
+export KERAS_BACKEND := tensorflow
+export TF_CPP_MIN_LOG_LEVEL ?= 2
+
+# Data sets that TFDS has prepared next to the checkout are found without being asked for.
+ifndef TFDS_DATA_DIR
+ifneq ($(wildcard ../shared/data/tensorflow_datasets),)
+export TFDS_DATA_DIR := $(abspath ../shared/data/tensorflow_datasets)
+endif
+endif
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help demo demo-draws test test-slow lint wheel web-deps requirements clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
+
+# --- what people run ---------------------------------------------------------------------------
+
+DEMO := --dataset digits --num-labeled 50 --model m1+m2
+
+demo: $(VENV)/.train.stamp ## train M1+M2 on digits with 50 labels, and export it
+	$(PY) -m train fit $(DEMO) --seed 0 --run-dir runs/demo --overwrite
+	$(PY) -m export bundle runs/demo --output runs/demo-bundle
+
+demo-draws: $(VENV)/.train.stamp ## the same over 5 draws of the labels, with the mean errors
+	$(PY) -m train draws $(DEMO) --seeds 0 1 2 3 4 --run-dir runs/demo-draws --overwrite
+
+test: lint ## ruff, mypy and the tests
+	$(PY) -m pytest $(PYTEST_ARGS)
+
+# pytest's exit status 5 says that it selected no test.
+test-slow: $(VENV)/.test.stamp ## the tests marked slow
+	@echo '$(PY) -m pytest -m slow $(PYTEST_ARGS)'; \
+	$(PY) -m pytest -m slow $(PYTEST_ARGS); status=$$?; \
+	if [ $$status -eq 5 ]; then echo 'no test is marked slow'; exit 0; fi; exit $$status
+
+lint: $(VENV)/.test.stamp ## ruff (rules and format) and mypy
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+	$(PY) -m mypy
+
+wheel: $(VENV)/.train.stamp ## build the wheel into dist/
+	rm -rf build dist
+	$(PY) -m pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation -w dist .
+	rm -rf build keras_dgm.egg-info
+	@ls dist/*.whl
+
+web-deps: export/web/node_modules/.package-lock.json ## LiteRT.js for the page of the export, with npm
+
+export/web/node_modules/.package-lock.json: export/web/package-lock.json
+	npm ci --prefix export/web --no-audit --no-fund
+	@touch $@
+
+clean: ## remove what was built and cached; .venv and runs/ stay
+	rm -rf build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -path './.*' -prune -o -type d -name __pycache__ -exec rm -rf {} +
+
+# --- environments: one set-up, repeated when the pins change -------------------------------------
+
+$(VENV)/.venv.stamp:
+	@command -v '$(PYTHON)' >/dev/null || \
+	    { echo 'error: $(PYTHON) not found: install Python 3.11 to 3.13, or name one: make PYTHON=python3.12 …' >&2; exit 1; }
+	@'$(PYTHON)' -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' || \
+	    { echo "error: Python 3.11 to 3.13 is needed, $(PYTHON) is $$('$(PYTHON)' -V 2>&1); name another: make PYTHON=python3.12 …" >&2; exit 1; }
+	@'$(PYTHON)' -c 'import ensurepip, venv' 2>/dev/null || \
+	    { echo 'error: $(PYTHON) has no venv module; on Debian or Ubuntu: apt-get install python3-venv' >&2; exit 1; }
+	'$(PYTHON)' -m venv '$(VENV)'
+	@touch $@
+
+$(VENV)/.train.stamp: requirements.txt $(VENV)/.venv.stamp
+	$(PIP_INSTALL) --require-hashes -r requirements.txt
+	@touch $@
+
+# The pins of requirements-test.txt contain those of requirements.txt.
+$(VENV)/.test.stamp: requirements-test.txt $(VENV)/.venv.stamp
+	$(PIP_INSTALL) --require-hashes -r requirements-test.txt
+	@touch $(VENV)/.train.stamp $@
+
+# --- pins ----------------------------------------------------------------------------------------
+
+UV := $(VENV)-lock/bin/uv
+UV_COMPILE = $(UV) pip compile setup.py --quiet --universal --python-version 3.11 \
+    --fork-strategy fewest --generate-hashes --no-annotate --custom-compile-command 'make requirements'
+
+# Pins that still satisfy setup.py are kept; UPGRADE=1 takes the newest versions.
+requirements: | $(UV) ## derive requirements*.txt from setup.py (UPGRADE=1: newest versions)
+	$(UV_COMPILE) $(if $(UPGRADE),--upgrade) --extra train --extra export -o requirements.txt
+	$(UV_COMPILE) $(if $(UPGRADE),--upgrade) --extra test -c requirements.txt -o requirements-test.txt
+
+$(UV): $(VENV)/.venv.stamp
+	'$(PYTHON)' -m venv '$(VENV)-lock'
+	$(VENV)-lock/bin/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)

@@ -1,0 +1,110 @@
+"""Packaging of keras_dgm: the only place where its metadata and dependencies are stated.
+
+The bounds here are loose, for people who install the library beside their own packages. The exact
+versions that the project is tested with stand in requirements.txt and requirements-test.txt, which
+`make requirements` derives from this file.
+"""
+
+import re
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+HERE = Path(__file__).resolve().parent
+
+
+def read_version() -> str:
+    """Returns the version in keras_dgm/_version.py, without importing TensorFlow to get it."""
+    source = (HERE / "keras_dgm" / "_version.py").read_text(encoding="utf-8")
+    match = re.search(r'^__version__ = "([^"]+)"$', source, re.MULTILINE)
+    if match is None:
+        raise RuntimeError('keras_dgm/_version.py must hold a line __version__ = "X.Y.Z"')
+    return match.group(1)
+
+
+INSTALL_REQUIRES = [
+    "keras>=3.15,<4",
+    "tensorflow>=2.21,<3",
+    # [tf] brings tf_keras, which TensorFlow Probability imports; this package never does.
+    "tensorflow-probability[tf]>=0.25",
+    # TensorFlow Probability imports distutils, which left the standard library in Python 3.12.
+    'setuptools>=70.1; python_version >= "3.12"',
+    "numpy>=2.0",
+    "scikit-learn>=1.5",
+    "scipy>=1.13",
+]
+
+# Data sets that TFDS prepares (mnist, svhn_cropped, smallnorb, lfw). digits and .npz need nothing.
+DATA = [
+    "tensorflow-datasets>=4.9.10",
+    "importlib_resources",  # imported by tensorflow-datasets 4.9.10, which does not declare it
+]
+
+# Pictures of samples, manifolds and analogies; the arrays behind them need nothing.
+FIGURES = ["matplotlib>=3.9"]
+
+# What `python -m train` needs in a checkout.
+TRAIN = [
+    *DATA,
+    *FIGURES,
+    "tyro>=1.0",
+    "tensorboard>=2.20",  # keras.callbacks.TensorBoard; TensorFlow no longer brings it
+]
+
+# What `python -m export` needs in a checkout.
+EXPORT = [
+    "ai-edge-litert>=2.3",
+    "backports.strenum<1.3",  # ai-edge-litert asks for it, and 1.3 refuses Python 3.11 and later
+    "tensorflow-serving-api>=2.19",  # the messages in the warm-up file
+    "tyro>=1.0",
+]
+
+# What `make test` needs in a checkout.
+TEST = [
+    *TRAIN,
+    *EXPORT,
+    "grpcio>=1.70",
+    "hypothesis>=6.100",
+    "mypy>=1.15",
+    "openvino>=2025.4",  # a second engine for what is exported
+    "playwright>=1.50",  # drives Chromium for the page of the export
+    "pytest>=8",
+    "ruff>=0.12",
+]
+
+setup(
+    name="keras_dgm",
+    version=read_version(),
+    description="Semi-supervised deep generative models (VAE/M1, M2, M1+M2) as Keras 3 models.",
+    long_description=(HERE / "README.md").read_text(encoding="utf-8"),
+    long_description_content_type="text/markdown",
+    license="Apache-2.0",
+    packages=find_packages(include=["keras_dgm", "keras_dgm.*"]),
+    python_requires=">=3.11",
+    install_requires=INSTALL_REQUIRES,
+    extras_require={
+        "data": DATA,
+        "figures": FIGURES,
+        "train": TRAIN,
+        "export": EXPORT,
+        "test": TEST,
+    },
+    keywords=[
+        "semi-supervised learning",
+        "variational autoencoder",
+        "deep generative models",
+        "keras",
+        "tensorflow probability",
+    ],
+    classifiers=[
+        "Development Status :: 3 - Alpha",
+        "Intended Audience :: Developers",
+        "Intended Audience :: Science/Research",
+        "Operating System :: POSIX :: Linux",
+        "Programming Language :: Python :: 3 :: Only",
+        "Programming Language :: Python :: 3.11",
+        "Programming Language :: Python :: 3.12",
+        "Programming Language :: Python :: 3.13",
+        "Topic :: Scientific/Engineering :: Artificial Intelligence",
+    ],
+)
