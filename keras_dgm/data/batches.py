@@ -1,0 +1,64 @@
+"""Batches out of arrays that stay in memory as tensors."""
+
+import math
+
+import numpy as np
+import tensorflow as tf
+
+
+def epoch_order(labeled, seed, epoch):
+    """A fresh order of the examples in which the labelled ones are spread evenly.
+
+    Any B consecutive examples hold B N_labelled / N labelled ones, give or take one. Over an epoch
+    every example comes once, so that plain means over the batches average to the whole objective.
+
+    Args:
+        labeled: booleans [N].
+        seed: an integer.
+        epoch: an integer; with `seed` it determines the order.
+
+    Returns:
+        A permutation of 0..N-1, int64 [N].
+    """
+    groups = [np.flatnonzero(labeled), np.flatnonzero(~labeled)]
+    positions = []
+    for salt, group in enumerate(groups):
+        seeds = tf.random.split(
+            tf.stack([tf.cast(seed, tf.int64), tf.cast(epoch, tf.int64) * 2 + salt]), 2
+        )
+        ranks = tf.random.experimental.stateless_shuffle(tf.range(len(group)), seeds[0])
+        offset = tf.random.stateless_uniform([], seeds[1], dtype=tf.float64)
+        positions.append((tf.cast(ranks, tf.float64) + offset) / max(len(group), 1))
+    return tf.gather(np.concatenate(groups), tf.argsort(tf.concat(positions, 0)))
+
+
+def training_batches(arrays, labeled, batch_size, seed, epoch, shuffle=True):
+    """An epoch of batches, in an order that depends on `seed` and the epoch alone.
+
+    Args:
+        arrays: nested tensors with a first dimension of N; None passes through.
+        labeled: booleans [N].
+        batch_size: the last batch may be smaller.
+        seed: an integer.
+        epoch: an integer or a `tf.Variable` of one, read whenever a pass over the data starts.
+        shuffle: False keeps the order of the arrays.
+
+    Returns:
+        A `tf.data.Dataset` of `ceil(N / batch_size)` batches.
+    """
+
+    def order(_):
+        indices = epoch_order(labeled, seed, epoch) if shuffle else np.arange(len(labeled))
+        return tf.data.Dataset.from_tensor_slices(indices).batch(batch_size)
+
+    def gather(indices):
+        return tf.nest.map_structure(lambda a: None if a is None else tf.gather(a, indices), arrays)
+
+    steps = math.ceil(len(labeled) / batch_size)
+    one_pass = tf.data.Dataset.from_tensors(0).flat_map(order).map(gather)
+    return one_pass.apply(tf.data.experimental.assert_cardinality(steps)).prefetch(2)
+
+
+def evaluation_batches(arrays, batch_size):
+    """One pass over nested arrays, in order."""
+    return tf.data.Dataset.from_tensor_slices(arrays).batch(batch_size).prefetch(2)

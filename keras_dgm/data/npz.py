@@ -1,0 +1,139 @@
+"""A user's own data in an .npz file."""
+
+import math
+import os
+import zipfile
+import zlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from keras_dgm import checks
+from keras_dgm.data.dataset import DataNotFoundError, Dataset, Examples, assemble, unlabeled
+
+KEYS = ("x", "y", "x_valid", "y_valid", "x_test", "y_test", "class_names")
+VALID_FRACTION = 0.1
+TEST_FRACTION = 0.2
+
+
+def load_npz(path: str | os.PathLike[str], seed: int) -> Dataset:
+    """Loads `x` and, optionally, `y`, `x_valid`, `y_valid`, `x_test`, `y_test`, `class_names`.
+
+    Features have shape [N, ...] and are flattened. uint8 features with a maximum above 1 are taken
+    for pixels and divided by 255; other numbers are kept as they are.
+
+    Labels are integers [N], -1 for unlabelled; where they are absent, every example is unlabelled.
+    K is the length of `class_names`, or else one more than the highest label of all splits.
+
+    An absent test set is 20 % of the labelled examples in `x`, an absent validation set 10 % of
+    them, drawn in proportion to the classes; examples with y = -1 all stay in the training set, and
+    so does the last labelled example of each class. Without any label the same parts of all
+    examples are held out.
+
+    Args:
+        path: the file; it is only read, and nothing in it is ever unpickled.
+        seed: fixes what is held out.
+
+    Raises:
+        DataNotFoundError: if there is no such file.
+        ValueError: if the file is not a complete .npz, has no `x`, holds object arrays, or holds
+            features or labels that break the rules above.
+    """
+    path = Path(path).expanduser()
+    arrays = _read(path)
+    names = _given_names(arrays)
+    train = _examples(arrays, "", names)
+    width = math.prod(train.x.shape[1:])
+    valid = _examples(arrays, "_valid", names, width) if "x_valid" in arrays else None
+    test = _examples(arrays, "_test", names, width) if "x_test" in arrays else None
+    pool = int(np.count_nonzero(train.y >= 0)) or len(train.y)
+    return assemble(
+        path.stem,
+        train,
+        valid=max(1, round(VALID_FRACTION * pool)) if valid is None else valid,
+        test=max(1, round(TEST_FRACTION * pool)) if test is None else test,
+        seed=seed,
+        scale=_scale(arrays),
+        class_names=names or _numbered_names([s for s in (train, valid, test) if s is not None]),
+    )
+
+
+def _read(path: Path) -> dict[str, np.ndarray]:
+    if not path.exists():
+        raise DataNotFoundError(f"{path} does not exist: `name` must be that of an .npz file")
+    if not zipfile.is_zipfile(path):
+        raise ValueError(f"{path} must be a complete .npz file, got a truncated or other one")
+    with np.load(path, allow_pickle=False) as archive:
+        arrays = {key: _member(archive, key, path) for key in KEYS if key in archive.files}
+        if "x" not in arrays:
+            held = ", ".join(archive.files[:10]) or "nothing"
+            raise ValueError(f"{path} must hold an array `x`, got {held}")
+    for features, labels in (("x_valid", "y_valid"), ("x_test", "y_test")):
+        if labels in arrays and features not in arrays:
+            raise ValueError(
+                f"{path} must hold `{features}` beside `{labels}`, got `{labels}` alone"
+            )
+    return arrays
+
+
+def _member(archive: Any, key: str, path: Path) -> np.ndarray:
+    try:
+        return np.asarray(archive[key])
+    except (ValueError, OSError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
+        raise ValueError(
+            f"`{key}` in {path} must be a complete array of numbers or strings, for nothing is "
+            f"ever unpickled, got: {error}"
+        ) from error
+
+
+def _given_names(arrays: dict[str, np.ndarray]) -> tuple[str, ...] | None:
+    if "class_names" not in arrays:
+        return None
+    names = arrays["class_names"]
+    if names.ndim != 1 or names.dtype.kind != "U":
+        raise ValueError(
+            f"`class_names` must be a vector of strings, got {names.dtype} of shape {names.shape}"
+        )
+    return tuple(str(name) for name in names)
+
+
+def _examples(
+    arrays: dict[str, np.ndarray],
+    suffix: str,
+    names: tuple[str, ...] | None,
+    width: int | None = None,
+) -> Examples:
+    received = arrays["x" + suffix]
+    x = checks.check_features(received, argument="x" + suffix, width=width)
+    x = x.reshape(received.shape)
+    if "y" + suffix not in arrays:
+        return unlabeled(x)
+    y = checks.check_labels(
+        arrays["y" + suffix],
+        num_classes=None if names is None else len(names),
+        argument="y" + suffix,
+        length=len(x),
+    )
+    return Examples(x, y)
+
+
+def _numbered_names(splits: list[Examples]) -> tuple[str, ...]:
+    num_classes = max(int(split.y.max()) for split in splits) + 1
+    num_examples = sum(len(split.y) for split in splits)
+    if num_classes > num_examples:
+        raise ValueError(
+            "`y` must number the classes 0, 1, 2, ..., "
+            f"got label {num_classes - 1} with {num_examples} examples"
+        )
+    return tuple(str(label) for label in range(num_classes))
+
+
+def _scale(arrays: dict[str, np.ndarray]) -> float:
+    """255 for pixels, 1 for anything else; one scale for all splits."""
+    features = {key: arrays[key] for key in ("x", "x_valid", "x_test") if key in arrays}
+    pixels = {key for key, x in features.items() if x.dtype == np.uint8}
+    if pixels and len(pixels) < len(features):
+        received = ", ".join(f"{key} {x.dtype}" for key, x in features.items())
+        raise ValueError(f"either all of the features must be uint8 or none, got {received}")
+    return 255 if any(features[key].max() > 1 for key in pixels) else 1

@@ -1,0 +1,286 @@
+import io
+import pickle
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from keras_dgm.data import DataNotFoundError, load
+
+X = np.random.default_rng(0).normal(size=[100, 6]).astype(np.float32)
+Y = np.arange(100) % 5
+
+
+@pytest.fixture
+def save(tmp_path):
+    def write(**arrays):
+        path = tmp_path / "own.npz"
+        np.savez(path, **arrays)
+        return str(path)
+
+    return write
+
+
+def sizes(data):
+    return [len(x) for x in (data.x_train, data.x_valid, data.x_test)]
+
+
+def test_a_labelled_table_is_split(save):
+    data = load(save(x=X, y=Y), num_labeled=10)
+
+    assert sizes(data) == [70, 10, 20]
+    assert (data.name, data.num_classes, data.image_shape) == ("own", 5, None)
+    assert data.class_names == ("0", "1", "2", "3", "4")
+    assert data.num_labeled == 10
+    np.testing.assert_array_equal(np.bincount(data.y_valid), [2] * 5)
+    np.testing.assert_array_equal(np.bincount(data.y_test), [4] * 5)
+    rows = {row.tobytes(): label for row, label in zip(X, Y, strict=True)}
+    for row, label in zip(data.x_test, data.y_test, strict=True):
+        assert rows[row.tobytes()] == label
+
+
+def test_unlabelled_rows_stay_in_training(save):
+    y = np.where(np.arange(100) < 50, Y, -1)
+
+    data = load(save(x=X, y=y))
+
+    assert sizes(data) == [85, 5, 10]
+    assert np.all(data.y_valid >= 0)
+    assert np.all(data.y_test >= 0)
+    assert data.num_labeled == 35
+    assert np.count_nonzero(data.y_train == -1) == 50
+
+
+def test_given_splits_are_kept(save):
+    path = save(
+        x=X[:60], y=Y[:60], x_valid=X[60:70], y_valid=Y[60:70], x_test=X[70:], y_test=Y[70:]
+    )
+
+    data = load(path)
+
+    np.testing.assert_array_equal(data.x_train, X[:60])
+    np.testing.assert_array_equal(data.y_train, Y[:60])
+    np.testing.assert_array_equal(data.x_valid, X[60:70])
+    np.testing.assert_array_equal(data.y_valid, Y[60:70])
+    np.testing.assert_array_equal(data.x_test, X[70:])
+    np.testing.assert_array_equal(data.y_test, Y[70:])
+
+
+def test_a_given_test_set_leaves_validation_to_be_split_off(save):
+    data = load(save(x=X[:60], y=Y[:60], x_test=X[60:], y_test=Y[60:]))
+
+    assert sizes(data) == [54, 6, 40]
+
+
+def test_no_labels(save):
+    data = load(save(x=X))
+
+    assert sizes(data) == [70, 10, 20]
+    assert (data.num_classes, data.num_labeled) == (0, 0)
+    assert np.all(data.y_test == -1)
+
+
+def test_labels_of_the_test_set_count_as_classes(save):
+    data = load(save(x=X, y=np.where(Y < 3, Y, -1), x_test=X, y_test=Y))
+
+    assert data.num_classes == 5
+
+
+def test_labels_as_a_column(save):
+    assert load(save(x=X, y=Y[:, None])).num_classes == 5
+
+
+def test_class_names(save):
+    names = np.array(["ant", "bee", "cat", "dog", "eel", "fox"])
+
+    data = load(save(x=X, y=Y, class_names=names))
+
+    assert (data.class_names, data.num_classes) == (tuple(names), 6)
+
+
+def test_one_label_a_class_leaves_nothing_to_hold_out(save):
+    y = np.full(100, -1)
+    y[:3] = [0, 1, 2]
+
+    data = load(save(x=X, y=y))
+
+    assert sizes(data) == [100, 0, 0]
+    assert data.x_test.shape == (0, 6)
+    assert data.num_labeled == 3
+
+
+@pytest.mark.parametrize(
+    ("shape", "image_shape"),
+    [
+        ((100, 8, 6), (8, 6)),
+        ((100, 8, 6, 1), (8, 6)),
+        ((100, 8, 6, 3), (8, 6, 3)),
+        ((100, 8, 6, 5), None),
+        ((100, 2, 2, 2, 2), None),
+    ],
+)
+def test_trailing_axes_are_flattened(save, shape, image_shape):
+    x = np.random.default_rng(0).random(shape)
+
+    data = load(save(x=x, x_valid=x, x_test=x))
+
+    assert data.image_shape == image_shape
+    np.testing.assert_array_equal(data.x_train, x.reshape(100, -1).astype(np.float32))
+
+
+def test_pixels_are_scaled(save):
+    x = np.random.default_rng(0).integers(256, size=[100, 4, 4], dtype=np.uint8)
+
+    data = load(save(x=x, y=Y, x_test=x, y_test=Y))
+
+    np.testing.assert_allclose(data.x_test, x.reshape(100, 16) / 255, rtol=1e-6)
+    assert data.x_train.max() <= 1
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.int64, np.bool_])
+def test_other_numbers_are_kept(save, dtype):
+    x = np.random.default_rng(0).integers(5, size=[100, 4]).astype(dtype)
+
+    np.testing.assert_array_equal(load(save(x=x, x_test=x)).x_test, x)
+
+
+def test_binary_bytes_are_kept(save):
+    x = np.random.default_rng(0).integers(2, size=[100, 4], dtype=np.uint8)
+
+    np.testing.assert_array_equal(load(save(x=x, x_test=x)).x_test, x)
+
+
+NAN = np.where(np.arange(600).reshape(100, 6) == 13, np.nan, X)
+
+
+@pytest.mark.parametrize(
+    ("arrays", "message"),
+    [
+        ({"y": Y, "z": X}, "own.npz must hold an array `x`, got y, z"),
+        ({}, "own.npz must hold an array `x`, got nothing"),
+        ({"x": NAN}, r"`x` must be finite in float32, got nan at index \(2, 1\)"),
+        ({"x": X[:0]}, "`x` must not be empty"),
+        ({"x": X[0]}, r"`x` must have shape \[N, D\]"),
+        ({"x": X.astype(str)}, "`x` must hold real numbers"),
+        ({"x": X, "y": Y.astype(float)}, "`y` must have an integer dtype.*got dtype float64"),
+        ({"x": X, "y": Y - 2}, r"`y` must hold integers from -1 \(unlabelled\).*got -2 at index 0"),
+        ({"x": X, "y": Y[:50]}, "`y` must have one label for each of the 100 examples, got 50"),
+        ({"x": X, "y": np.eye(5, dtype=int)[Y]}, "`y` must have shape.*argmax"),
+        ({"x": X, "y": Y * 1000}, "`y` must number the classes 0, 1, 2, ..., got label 4000"),
+        ({"x": X, "x_test": X[:, :5]}, "`x_test` must have 6 features an example, got 5"),
+        ({"x": X, "x_valid": X[:0]}, "`x_valid` must not be empty"),
+        ({"x": X, "x_valid": X, "y_valid": Y[:9]}, "`y_valid` must have one label for each"),
+        ({"x": X, "y": Y, "y_test": Y}, "must hold `x_test` beside `y_test`"),
+        (
+            {"x": X, "x_test": X.astype(np.uint8)},
+            "either all of the features must be uint8 or none",
+        ),
+        ({"x": X, "y": Y, "class_names": np.array(["a", "b"])}, "`y` must hold.*to 1, got 2 at"),
+        (
+            {"x": X, "y": Y, "class_names": np.arange(5)},
+            "`class_names` must be a vector of strings",
+        ),
+    ],
+)
+def test_bad_contents(save, arrays, message):
+    with pytest.raises(ValueError, match=message):
+        load(save(**arrays))
+
+
+class Trap:
+    """Unpickling this writes a file."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return Path.write_text, (self.path, "sprung")
+
+
+@pytest.mark.parametrize("key", ["x", "y", "class_names"])
+def test_objects_are_never_unpickled(save, tmp_path, key):
+    trap = np.array([Trap(tmp_path / "trap")] * 100, dtype=object)
+
+    with pytest.raises(ValueError, match=f"`{key}` in .* nothing is ever unpickled"):
+        load(save(**{"x": X, "y": Y, key: trap}))
+
+    assert not (tmp_path / "trap").exists()
+
+
+def test_a_pickle_with_another_name(tmp_path):
+    (tmp_path / "own.npz").write_bytes(pickle.dumps(Trap(tmp_path / "trap")))
+
+    with pytest.raises(ValueError, match=r"must be a complete \.npz file"):
+        load(tmp_path / "own.npz")
+
+    assert not (tmp_path / "trap").exists()
+
+
+@pytest.mark.parametrize("part", [0, 0.5, 0.99])
+def test_truncated(save, part):
+    path = Path(save(x=X, y=Y))
+    contents = path.read_bytes()
+    path.write_bytes(contents[: int(part * len(contents))])
+
+    with pytest.raises(ValueError, match=r"own.npz must be a complete .npz file"):
+        load(path)
+
+
+def test_damaged(save):
+    path = Path(save(x=X, y=Y))
+    contents = bytearray(path.read_bytes())
+    contents[300] ^= 255
+    path.write_bytes(contents)
+
+    with pytest.raises(ValueError, match=r"`x` in .* must be a complete array"):
+        load(path)
+
+
+def test_an_array_with_another_name(tmp_path):
+    np.save(tmp_path / "own.npy", X)
+    (tmp_path / "own.npy").rename(tmp_path / "own.npz")
+
+    with pytest.raises(ValueError, match=r"must be a complete \.npz file"):
+        load(tmp_path / "own.npz")
+
+
+def test_an_archive_of_something_else(tmp_path):
+    with zipfile.ZipFile(tmp_path / "own.npz", "w") as archive:
+        archive.writestr("x", "not an array")
+
+    with pytest.raises(ValueError, match="`x` must"):
+        load(tmp_path / "own.npz")
+
+
+def test_a_folder(tmp_path):
+    (tmp_path / "own.npz").mkdir()
+
+    with pytest.raises(ValueError, match=r"must be a complete \.npz file"):
+        load(tmp_path / "own.npz")
+
+
+def test_missing(tmp_path):
+    with pytest.raises(DataNotFoundError, match=r"own.npz does not exist") as caught:
+        load(tmp_path / "own.npz")
+
+    assert isinstance(caught.value, ValueError)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_file_is_not_written_to(save):
+    path = Path(save(x=X, y=Y))
+    before = path.read_bytes(), path.stat().st_mtime_ns
+
+    path.chmod(0o444)
+    load(path, num_labeled=10)
+
+    assert (path.read_bytes(), path.stat().st_mtime_ns) == before
+
+
+def test_compressed(tmp_path):
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, x=X, y=Y)
+    (tmp_path / "OWN.NPZ").write_bytes(buffer.getvalue())
+
+    assert load(tmp_path / "OWN.NPZ").num_classes == 5
