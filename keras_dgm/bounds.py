@@ -1,0 +1,110 @@
+"""The variational bounds of Kingma et al. (2014): J(x), L(x, y), U(x) and J^alpha.
+
+Everything here is per example; a model takes the mean over its batch, once. Signs follow the
+paper: J, L and U are minimised, an `Elbo` is -J, -L or -U. Nothing here knows a model or draws
+a sample: x, y, z and distributions come in, tensors go out.
+"""
+
+from typing import NamedTuple
+
+import tensorflow as tf
+import tensorflow_probability as tfp
+
+tfd = tfp.distributions
+
+
+class Elbo(NamedTuple):
+    """A lower bound on a log-likelihood, in nats, by its two terms.
+
+    Attributes:
+        log_likelihood: E_q[log p(x|.)], the reconstruction.
+        kl: what the latent variables cost: KL[q || prior].
+    """
+
+    log_likelihood: tf.Tensor
+    kl: tf.Tensor
+
+    @property
+    def elbo(self):
+        return self.log_likelihood - self.kl
+
+
+def minus_j(x, px_z, qz_x, pz):
+    """-J(x) of M1, equation 5: E_q(z|x)[log p(x|z)] - KL[q(z|x) || p(z)].
+
+    Args:
+        x: [B, D].
+        px_z: p(x|z) at one sample z ~ q(z|x) an example.
+        qz_x: q(z|x).
+        pz: p(z).
+
+    Returns:
+        An `Elbo` of tensors [B].
+    """
+    log_likelihood = px_z.log_prob(x)
+    kl = tfd.kl_divergence(qz_x, pz)
+    return Elbo(log_likelihood, kl)
+
+
+def minus_l(x, y, px_yz, qz_xy, pz, py):
+    """-L(x, y) of M2, equation 6.
+
+    E_q(z|x,y)[log p(x|y,z)] + log p(y) - KL[q(z|x,y) || p(z)]; `kl` is KL[q(z|x,y) || p(z)] -
+    log p(y), the divergence of a point mass on y and q(z|x,y) from p(y) p(z).
+
+    Args:
+        x: [B, 1, D].
+        y: integers [B, S] or [1, S]: the classes in question.
+        px_yz: p(x|y,z) at one sample z ~ q(z|x,y) for each of the classes, batch shape [B, S].
+        qz_xy: q(z|x,y), batch shape [B, S].
+        pz: p(z).
+        py: p(y).
+
+    Returns:
+        An `Elbo` of tensors [B, S].
+    """
+    log_likelihood = px_yz.log_prob(x)
+    kl = tfd.kl_divergence(qz_xy, pz) - py.log_prob(y)
+    return Elbo(log_likelihood, kl)
+
+
+def minus_u(minus_l_xy, qy_x, weights=None):
+    """-U(x) of M2, equation 7: sum_y q(y|x) (-L(x, y)) + H[q(y|x)].
+
+    Args:
+        minus_l_xy: the `Elbo` -L(x, y) of all K classes, tensors [B, K], or of S of them, [B, S].
+        qy_x: q(y|x), batch shape [B].
+        weights: [B, S], what stands for q(y|x) where the sum is over S classes; None: over all.
+
+    Returns:
+        An `Elbo` of tensors [B].
+    """
+    if weights is None:
+        weights = qy_x.probs_parameter()
+    log_likelihood = tf.reduce_sum(weights * minus_l_xy.log_likelihood, axis=-1)
+    kl = tf.reduce_sum(weights * minus_l_xy.kl, axis=-1) - qy_x.entropy()
+    return Elbo(log_likelihood, kl)
+
+
+def j_alpha(elbo, cross_entropy, labeled, alpha, labeled_fraction):
+    """J^alpha of equation 9, divided by the N training examples: a term for each example.
+
+    J^alpha = sum_labelled L(x, y) + sum_unlabelled U(x) + alpha N mean_labelled[-log q(y|x)],
+    alpha N being the paper's alpha. A labelled example's cross-entropy so weighs
+    alpha / (N_labelled / N), and the mean over any uniformly drawn batch is an unbiased estimate
+    of J^alpha / N, however many of its examples are labelled.
+
+    Args:
+        elbo: [B], -L(x, y) where the label is known and -U(x) elsewhere.
+        cross_entropy: [B], -log q(y|x); counts where the label is known.
+        labeled: booleans [B].
+        alpha: weight of the classification loss, 0.1 in the paper.
+        labeled_fraction: N_labelled / N in the data that the batch is drawn from; at 0 there is
+            nothing to classify.
+
+    Returns:
+        A tensor [B].
+    """
+    labeled = tf.cast(labeled, elbo.dtype)
+    weight = tf.math.divide_no_nan(alpha * labeled, tf.cast(labeled_fraction, elbo.dtype))
+    return -elbo + weight * cross_entropy

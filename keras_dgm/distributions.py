@@ -1,0 +1,85 @@
+"""The distributions of the models, made from the tensors that networks put out.
+
+Every factory takes parameters of shape [..., P] and returns a distribution over vectors
+(`event_shape` [D]). Half-precision parameters are raised to float32, so that no bound is ever
+computed in less.
+"""
+
+import dataclasses
+
+import keras
+import tensorflow as tf
+import tensorflow_probability as tfp
+
+tfd = tfp.distributions
+
+LIKELIHOODS = ("bernoulli", "gaussian")
+# exp(log_variance) and its inverse square stay finite in float32 within these bounds.
+LOG_VARIANCE_BOUND = 20.0
+
+
+def _full_precision(params):
+    return tf.cast(params, keras.backend.result_type(params.dtype, "float32"))
+
+
+def diagonal_normal(params):
+    """N(mean, diag(variance)) over [D], from params [..., 2 D] = (mean, log variance)."""
+    mean, log_variance = tf.split(_full_precision(params), 2, axis=-1)
+    log_variance = tf.clip_by_value(log_variance, -LOG_VARIANCE_BOUND, LOG_VARIANCE_BOUND)
+    return tfd.Independent(tfd.Normal(mean, tf.exp(0.5 * log_variance)), 1)
+
+
+def standard_normal_like(qz):
+    """p(z) = N(0, I) over the same event as `qz`."""
+    mean = tf.zeros(qz.event_shape, qz.dtype)
+    return tfd.Independent(tfd.Normal(mean, tf.ones_like(mean)), 1)
+
+
+def categorical(logits):
+    """Cat(softmax(logits)) over K classes, from logits [..., K]."""
+    return tfd.Categorical(logits=_full_precision(logits))
+
+
+def reparameterize(qz, noise):
+    """Turn standard normal noise into samples of `qz`: z = mean + stddev * noise."""
+    return qz.mean() + qz.stddev() * noise
+
+
+@dataclasses.dataclass(frozen=True)
+class Likelihood:
+    """p(x|.) given a decoder's output.
+
+    Args:
+        name: `"bernoulli"` (the decoder puts out logits) or `"gaussian"`.
+        scale: for `"gaussian"`, a fixed standard deviation (the decoder puts out means);
+            `None`: the decoder puts out means and log variances.
+    """
+
+    name: str
+    scale: float | None = None
+
+    def __post_init__(self):
+        if self.name not in LIKELIHOODS:
+            raise ValueError(f"`likelihood` must be one of {LIKELIHOODS}, got {self.name!r}")
+        if self.scale is not None and self.name != "gaussian":
+            raise ValueError(
+                "`likelihood_scale` belongs to the gaussian likelihood, "
+                f"got {self.scale} with likelihood={self.name!r}"
+            )
+        if self.scale is not None and not 0 < self.scale < float("inf"):
+            raise ValueError(f"`likelihood_scale` must be positive and finite, got {self.scale}")
+
+    def params_size(self, width):
+        """How many numbers the decoder puts out for `width` observed ones."""
+        return 2 * width if self.name == "gaussian" and self.scale is None else width
+
+    def __call__(self, params):
+        """The distribution over [D] given params [..., params_size(D)]."""
+        if self.name == "bernoulli":
+            logits = _full_precision(params)
+            # Of its default dtype, an integer, it would round grey values in NumPy arrays down.
+            return tfd.Independent(tfd.Bernoulli(logits, dtype=logits.dtype), 1)
+        if self.scale is None:
+            return diagonal_normal(params)
+        mean = _full_precision(params)
+        return tfd.Independent(tfd.Normal(mean, tf.cast(self.scale, mean.dtype)), 1)

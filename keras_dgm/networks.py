@@ -1,0 +1,144 @@
+"""Networks: tensors in, the parameters of distributions out."""
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+PACKAGE = "keras_dgm"
+
+
+def mlp(hidden_units, output_dim, activation="softplus", output_scale=1.0, dtype=None):
+    """Hidden layers of `hidden_units`, then a linear layer: [..., D] -> [..., output_dim].
+
+    The kernels start as Glorot's, the linear layer's multiplied by `output_scale`.
+    """
+    hidden = [keras.layers.Dense(units, activation, dtype=dtype) for units in hidden_units]
+    scaled = keras.initializers.VarianceScaling(output_scale**2, "fan_avg", "uniform")
+    output = keras.layers.Dense(output_dim, kernel_initializer=scaled, dtype=dtype)
+    return keras.Sequential([*hidden, output])
+
+
+def build(network, input_shape, output_dim, name):
+    """Build `network` and make sure that it puts out `output_dim` numbers.
+
+    Raises:
+        ValueError: if it puts out another width.
+    """
+    if not network.built:
+        network.build(input_shape)
+    width = network.compute_output_shape(input_shape)[-1]
+    if width != output_dim:
+        raise ValueError(f"`{name}` must put out {output_dim} numbers an example, got {width}")
+
+
+def on_rows(network, *inputs):
+    """Apply a network of matrices to tensors [..., D]: one large matrix product, not a batch."""
+    rows = [tf.reshape(x, [-1, x.shape[-1]]) for x in inputs]
+    outputs = network(rows if len(rows) > 1 else rows[0])
+    return tf.reshape(outputs, [-1, *inputs[0].shape[1:-1], outputs.shape[-1]])
+
+
+@keras.saving.register_keras_serializable(package=PACKAGE)
+class ConditionalMLP(keras.layers.Layer):
+    """An MLP of a vector and a class, for q(z|x,y) and p(x|y,z).
+
+    The first layer is activation(W x + V[y] + b). `x` and `y` broadcast against each other only
+    after W x is computed, so that a sum over K classes pays for W x once.
+
+    Args:
+        num_classes: K.
+        hidden_units: widths of the hidden layers, at least one.
+        output_dim: P, the width of the linear output.
+        activation: of the hidden layers.
+
+    Call arguments:
+        inputs: a pair of `x`, floats [..., D], and `y`, integers in 0..K-1 of shape [...], whose
+            leading dimensions broadcast: ([B, 1, D], [1, K]) -> [B, K, P].
+    """
+
+    def __init__(self, num_classes, hidden_units, output_dim, activation="softplus", **kwargs):
+        super().__init__(**kwargs)
+        self.num_classes = num_classes
+        self.hidden_units = tuple(hidden_units)
+        self.output_dim = output_dim
+        self.activation = keras.activations.get(activation)
+        first, *rest = self.hidden_units
+        # As large as what an x of unit variance brings in; the columns of one kernel over
+        # [x, one-hot y] would start far smaller, and leave y without effect at first.
+        self.from_y = keras.layers.Embedding(
+            num_classes,
+            first,
+            embeddings_initializer=keras.initializers.RandomNormal(stddev=1.0),
+            dtype=self.dtype_policy,
+        )
+        self.from_x = keras.layers.Dense(first, dtype=self.dtype_policy)
+        # Distributions start near the prior.
+        self.rest = mlp(rest, output_dim, activation, output_scale=0.1, dtype=self.dtype_policy)
+
+    def build(self, input_shape):
+        x_shape, y_shape = input_shape
+        self.from_x.build((None, x_shape[-1]))
+        self.from_y.build(y_shape)
+        self.rest.build((None, self.hidden_units[0]))
+
+    def compute_output_shape(self, input_shape):
+        x_shape, y_shape = input_shape
+        leading = np.broadcast_shapes(*([n or 1 for n in s] for s in (x_shape[:-1], y_shape)))
+        return (None, *leading[1:], self.output_dim)
+
+    def call(self, inputs):
+        x, y = inputs
+        hidden = self.activation(on_rows(self.from_x, x) + self.from_y(y))
+        return on_rows(self.rest, hidden)
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "num_classes": self.num_classes,
+            "hidden_units": self.hidden_units,
+            "output_dim": self.output_dim,
+            "activation": keras.activations.serialize(self.activation),
+        }
+
+
+@keras.saving.register_keras_serializable(package=PACKAGE)
+class ConditionalNetwork(keras.layers.Layer):
+    """Gives a network of the user's own the calling convention of `ConditionalMLP`.
+
+    Args:
+        network: any Keras model from [x, one-hot y], of shapes [N, D] and [N, K], to [N, P].
+        num_classes: K.
+    """
+
+    def __init__(self, network, num_classes, **kwargs):
+        super().__init__(autocast=False, **kwargs)  # `network` casts as its own dtype says.
+        self.network = network
+        self.num_classes = num_classes
+
+    def build(self, input_shape):
+        x_shape, _ = input_shape
+        if not self.network.built:
+            self.network.build([(None, x_shape[-1]), (None, self.num_classes)])
+
+    def compute_output_shape(self, input_shape):
+        x_shape, _ = input_shape
+        flat = [(None, x_shape[-1]), (None, self.num_classes)]
+        return (*x_shape[:-1], self.network.compute_output_shape(flat)[-1])
+
+    def call(self, inputs):
+        x, y = inputs
+        y = tf.one_hot(y, self.num_classes, dtype=x.dtype)
+        x, y = x + tf.zeros_like(y[..., :1]), y + tf.zeros_like(x[..., :1])
+        return on_rows(self.network, x, y)
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "network": keras.saving.serialize_keras_object(self.network),
+            "num_classes": self.num_classes,
+        }
+
+    @classmethod
+    def from_config(cls, config):
+        network = keras.saving.deserialize_keras_object(config["network"])
+        return cls(**{**config, "network": network})
