@@ -1,0 +1,206 @@
+"""Networks made small for inference: unused outputs cut off, consecutive linear maps merged.
+
+A network becomes a list of stages, each a function of a tensor. Keras' Dense layers are taken
+apart into their weights, which can be cut and merged; any other network stays as it is.
+"""
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from keras_dgm import networks
+from keras_dgm.preprocessing import PCA
+
+
+@dataclasses.dataclass(frozen=True)
+class Affine:
+    """activation(x W + b): [..., I] -> [..., O].
+
+    Args:
+        kernel: W, float32 [I, O].
+        bias: b, float32 [O].
+        activation: None where the map is linear.
+    """
+
+    kernel: np.ndarray
+    bias: np.ndarray
+    activation: Callable | None = None
+
+    @classmethod
+    def of(cls, layer):
+        """The weights and the activation of a Keras Dense layer."""
+        kernel = np.asarray(layer.kernel, np.float32)
+        bias = np.zeros(kernel.shape[1], np.float32)
+        if layer.use_bias:
+            bias = np.asarray(layer.bias, np.float32)
+        linear = layer.activation in (None, keras.activations.linear)
+        return cls(kernel, bias, None if linear else layer.activation)
+
+    @property
+    def size(self):
+        return self.kernel.size + self.bias.size
+
+    def then(self, other):
+        """The composition of this linear map and another affine one, computed in float64."""
+        kernel = np.float64(self.kernel) @ other.kernel
+        bias = np.float64(self.bias) @ other.kernel + other.bias
+        return Affine(kernel.astype(np.float32), bias.astype(np.float32), other.activation)
+
+    def outputs(self, columns):
+        """Only these outputs."""
+        return dataclasses.replace(self, kernel=self.kernel[:, columns], bias=self.bias[columns])
+
+    def layer(self, softplus=None):
+        """A Keras layer that computes it; `softplus` replaces Keras' softplus."""
+        activation = self.activation
+        if activation is keras.activations.softplus and softplus is not None:
+            activation = softplus
+        layer = keras.layers.Dense(len(self.bias), activation, dtype="float32", trainable=False)
+        layer.build((None, len(self.kernel)))
+        layer.set_weights([self.kernel, self.bias])
+        return layer
+
+
+@dataclasses.dataclass(frozen=True)
+class Columns:
+    """x[..., columns], of the output of a network that cannot be cut."""
+
+    columns: tuple[int, ...]
+
+    def __call__(self, x):
+        start, stop = self.columns[0], self.columns[-1] + 1
+        if self.columns == tuple(range(start, stop)):
+            return x[..., start:stop]
+        return tf.gather(x, self.columns, axis=-1)
+
+
+@dataclasses.dataclass(frozen=True)
+class Scatter:
+    """Puts the inputs at `columns` of a vector of `width` zeros, for a network not to be cut."""
+
+    columns: tuple[int, ...]
+    width: int
+
+    def __call__(self, x):
+        return x @ tf.one_hot(self.columns, self.width, dtype=x.dtype)
+
+
+def stages_of(network) -> list[Any]:
+    """The stages of a Keras network; of one of another kind than a stack of Dense, itself."""
+    if type(network) is keras.Sequential and network.layers:
+        if all(type(layer) is keras.layers.Dense for layer in network.layers):
+            return [Affine.of(layer) for layer in network.layers]
+    return [network]
+
+
+def stages_of_preprocessor(preprocessor) -> list[Any]:
+    """x -> what is modelled."""
+    if preprocessor is None:
+        return []
+    if type(preprocessor) is not PCA:
+        return [preprocessor]
+    mean, components, scale = (
+        np.asarray(weight, np.float64)
+        for weight in (preprocessor.mean, preprocessor.components, preprocessor.scale)
+    )
+    kernel = components.T / scale
+    return [Affine(kernel.astype(np.float32), (-mean @ kernel).astype(np.float32))]
+
+
+def stages_of_inverse(preprocessor) -> list[Any]:
+    """What is modelled -> x."""
+    if preprocessor is None:
+        return []
+    if type(preprocessor) is not PCA:
+        return [preprocessor.inverse]
+    mean, components, scale = map(
+        np.asarray, (preprocessor.mean, preprocessor.components, preprocessor.scale)
+    )
+    return [Affine(scale[:, None] * components, mean)]
+
+
+def take_outputs(stages: Sequence[Any], columns: Sequence[int]) -> list[Any]:
+    """The same network with only these outputs."""
+    *first, last = stages
+    if isinstance(last, Affine):
+        return [*first, last.outputs(list(columns))]
+    return [*stages, Columns(tuple(columns))]
+
+
+def take_inputs(stages: Sequence[Any], columns: Sequence[int], width: int) -> list[Any]:
+    """The same network of only these inputs, the others being 0."""
+    first, *rest = stages
+    if isinstance(first, Affine):
+        return [dataclasses.replace(first, kernel=first.kernel[list(columns)]), *rest]
+    return [Scatter(tuple(columns), width), *stages]
+
+
+def merge(stages: Sequence[Any]) -> list[Any]:
+    """Merges a linear map into the affine one after it wherever that leaves fewer weights."""
+    merged: list[Any] = []
+    for stage in stages:
+        previous = merged[-1] if merged else None
+        if isinstance(stage, Affine) and isinstance(previous, Affine):
+            if previous.activation is None:
+                both = previous.then(stage)
+                if both.size <= previous.size + stage.size:
+                    merged[-1] = both
+                    continue
+        merged.append(stage)
+    return merged
+
+
+class Chain:
+    """Stages as a function of a tensor; `layers` are the Keras layers in it."""
+
+    def __init__(self, stages: Sequence[Any], softplus: Callable | None = None):
+        self.stages = [s.layer(softplus) if isinstance(s, Affine) else s for s in merge(stages)]
+        owners = [getattr(stage, "__self__", stage) for stage in self.stages]
+        self.layers = [owner for owner in owners if isinstance(owner, keras.layers.Layer)]
+
+    def __call__(self, x):
+        for stage in self.stages:
+            is_layer = isinstance(stage, keras.layers.Layer)
+            x = networks.on_rows(stage, x) if is_layer and len(x.shape) > 2 else stage(x)
+        return x
+
+
+class ConditionalChain:
+    """A conditional network (`ConditionalMLP` or one of the user's) as a function of x and y.
+
+    Args:
+        network: the layer, from ([..., D], integers [...]) to [..., P].
+        columns: which of the P outputs are wanted.
+        after: stages for those outputs.
+        softplus: replaces Keras' softplus.
+    """
+
+    def __init__(self, network, columns, after=(), softplus=None):
+        if isinstance(network, networks.ConditionalMLP):
+            first = Affine.of(network.from_x)
+            self.kernel = Chain([Affine(first.kernel, np.zeros_like(first.bias))])
+            # The bias joins the table of classes.
+            self.table = keras.layers.Embedding(network.num_classes, len(first.bias))
+            self.table.build((None,))
+            self.table.set_weights([np.asarray(network.from_y.embeddings) + first.bias])
+            self.activation = network.activation
+            if self.activation is keras.activations.softplus and softplus is not None:
+                self.activation = softplus
+            self.network = None
+            after = [*take_outputs(stages_of(network.rest), columns), *after]
+        else:
+            self.network = network
+            after = [Columns(tuple(columns)), *after]
+        self.after = Chain(after, softplus)
+        own = [*self.kernel.layers, self.table] if self.network is None else [self.network]
+        self.layers = [*own, *self.after.layers]
+
+    def __call__(self, x, y):
+        """Of x [..., D] and integers y whose shape broadcasts with x's leading one."""
+        if self.network is not None:
+            return self.after(self.network([x, y]))
+        return self.after(self.activation(self.kernel(x) + self.table(y)))

@@ -1,0 +1,111 @@
+"""Writes a SavedModel that TF Serving's C++ loader reads."""
+
+import tempfile
+from pathlib import Path
+
+import keras
+import tensorflow as tf
+from tensorflow.core.protobuf import saved_model_pb2
+
+from keras_dgm.serving.inference import Inference, fast_softplus
+from keras_dgm.serving.signatures import CLASSIFY, signatures
+
+LABELS = "labels.txt"
+
+
+def write(path, model, class_names=None, image_shape=None):
+    """Write a SavedModel with the signatures of `keras_dgm.serving.signatures`.
+
+    Args:
+        path: the folder to write.
+        model: a built `M1`, `M2` or `StackedM1M2`.
+        class_names: K names; None: the numbers from 0. Stored as the asset `labels.txt`.
+        image_shape: the (height, width) or (height, width, channels) of an example, for the
+            signature that takes PNG and JPEG files; None: there is none.
+
+    Raises:
+        ValueError: naming the argument, the rule and the value received; nothing is written.
+    """
+    inference = Inference(model, fast_softplus)
+    class_names = check_class_names(class_names, inference.num_classes)
+    image_shape = check_image_shape(image_shape, inference.input_dim)
+    # It finds the variables by itself; tracking their layers as well would store them twice.
+    archive = keras.export.ExportArchive()
+    with tempfile.TemporaryDirectory(prefix="labels-") as folder:
+        labels = None
+        if class_names:
+            file = Path(folder, LABELS)
+            file.write_text("".join(f"{name}\n" for name in class_names), encoding="utf-8")
+            table = tf.lookup.StaticHashTable(
+                tf.lookup.TextFileInitializer(
+                    str(file),
+                    tf.int64,
+                    tf.lookup.TextFileIndex.LINE_NUMBER,
+                    tf.string,
+                    tf.lookup.TextFileIndex.WHOLE_LINE,
+                ),
+                default_value="",
+            )
+            archive.track(table)
+
+            def labels(y):
+                return table.lookup(tf.cast(y, tf.int64))
+
+        for name, (function, inputs) in signatures(inference, labels, image_shape).items():
+            archive.add_endpoint(name, function, input_signature=inputs)
+        archive.write_out(str(path), verbose=False)
+    if class_names:
+        mark_as_classify(Path(path, "saved_model.pb"))
+
+
+def mark_as_classify(file):
+    """Make `classify` a signature of the Classify API; Keras writes all of them for Predict."""
+    saved_model = saved_model_pb2.SavedModel.FromString(file.read_bytes())
+    for graph in saved_model.meta_graphs:
+        signature = graph.signature_def[CLASSIFY]
+        signature.method_name = tf.saved_model.CLASSIFY_METHOD_NAME
+    file.write_bytes(saved_model.SerializeToString(deterministic=True))
+
+
+def check_class_names(class_names, num_classes):
+    """Returns K names as a tuple; an empty one for M1.
+
+    Raises:
+        ValueError: if there are not K different names, each of one line.
+    """
+    if num_classes is None:
+        return ()
+    if class_names is None:
+        return tuple(str(i) for i in range(num_classes))
+    if isinstance(class_names, str):
+        raise ValueError(f"`class_names` must be a list of names, got the string {class_names!r}")
+    names = tuple(str(name) for name in class_names)
+    if len(names) != num_classes or len(set(names)) != num_classes:
+        raise ValueError(
+            f"`class_names` must be {num_classes} different names, one a class, got {names}"
+        )
+    for name in names:
+        if not name or len(name.splitlines()) != 1 or name != name.strip():
+            raise ValueError(f"`class_names` must be names of one line each, got {name!r}")
+    return names
+
+
+def check_image_shape(image_shape, input_dim):
+    """Returns (height, width) or (height, width, channels) as a tuple, or None.
+
+    Raises:
+        ValueError: if an image of that shape has not D numbers, or another number of channels
+            than a grey or coloured picture has.
+    """
+    if image_shape is None:
+        return None
+    shape = tuple(int(size) for size in image_shape)
+    size = 1
+    for side in shape:
+        size *= side
+    if len(shape) not in (2, 3) or size != input_dim or (*shape, 1)[2] not in (1, 3, 4):
+        raise ValueError(
+            "`image_shape` must be (height, width) or (height, width, 1, 3 or 4) with "
+            f"{input_dim} numbers in all, got {shape}"
+        )
+    return shape

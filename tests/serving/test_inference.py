@@ -1,0 +1,181 @@
+"""The folded functions compute what the models' own methods do."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import keras_dgm as dgm
+from keras_dgm.preprocessing import PCA
+from keras_dgm.serving import Inference, fast_softplus, finite_softplus, folding
+
+D, K, Z = 12, 3, 2
+RNG = np.random.default_rng(0)
+X = RNG.random((40, D)).astype(np.float32)
+LATENT = RNG.standard_normal((6, Z)).astype(np.float32)
+Y = np.arange(6, dtype=np.int32) % K
+
+
+def randomize(model):
+    """Large weights, so that no difference hides behind a constant output."""
+    for weight in model.trainable_variables:
+        weight.assign(RNG.normal(size=weight.shape, scale=0.5))
+    return model
+
+
+def m1(latent_dim=5, **kwargs):
+    model = dgm.M1(latent_dim, (7, 8), **kwargs)
+    model.build((None, D))
+    return randomize(model)
+
+
+def m2(**kwargs):
+    model = dgm.M2(K, Z, (9, 7), **kwargs)
+    model.build((None, D))
+    return randomize(model)
+
+
+def stack(first, active_dims=(0, 3, 4), **kwargs):
+    model = dgm.StackedM1M2(first, K, Z, (9,), active_dims=active_dims, **kwargs)
+    model.build((None, D))
+    return randomize(model)
+
+
+def pca(num_components=4, whiten=True):
+    layer = PCA(num_components, whiten=whiten)
+    layer.adapt(X)
+    return layer
+
+
+def own_network(*widths, inputs, name="own"):
+    """A functional model with a skip connection, that cannot be taken apart."""
+    given = [keras.Input((width,)) for width in inputs]
+    x = keras.layers.Concatenate()(given) if len(given) > 1 else given[0]
+    hidden = keras.layers.Dense(widths[0], "tanh")(x)
+    hidden = keras.layers.Concatenate()([x, hidden])
+    outputs = keras.layers.Dense(widths[1])(hidden)
+    return keras.Model(given if len(given) > 1 else given[0], outputs, name=name)
+
+
+CLASSIFIERS = {
+    "M2": lambda: m2(),
+    "M2, gaussian": lambda: m2(likelihood="gaussian"),
+    "M2, PCA": lambda: m2(likelihood="gaussian", preprocessor=pca()),
+    "M2, no hidden layer after the first": lambda: randomized_m2((9,)),
+    "M2, own networks": lambda: m2(
+        classifier=own_network(5, K, inputs=[D]),
+        encoder=own_network(5, 2 * Z, inputs=[D, K]),
+        decoder=own_network(5, D, inputs=[Z, K]),
+    ),
+    "M1+M2": lambda: stack(m1()),
+    "M1+M2, all dimensions": lambda: stack(m1(), range(5)),
+    "M1+M2, gaussian": lambda: stack(m1(likelihood="gaussian", likelihood_scale=0.1)),
+    "M1+M2, PCA": lambda: stack(m1(likelihood="gaussian", preprocessor=pca())),
+    "M1+M2, PCA not whitened": lambda: stack(
+        m1(likelihood="gaussian", preprocessor=pca(whiten=False))
+    ),
+    "M1+M2, own M1": lambda: stack(
+        m1(encoder=own_network(5, 10, inputs=[D]), decoder=own_network(5, D, inputs=[5]))
+    ),
+    "M1+M2, tanh": lambda: stack(m1(activation="tanh"), activation="relu"),
+}
+
+
+def randomized_m2(hidden_units):
+    model = dgm.M2(K, Z, hidden_units)
+    model.build((None, D))
+    return randomize(model)
+
+
+def close(found, expected):
+    expected = np.asarray(expected)
+    scale = max(1, np.abs(expected).max())
+    np.testing.assert_allclose(np.asarray(found), expected, atol=1e-5 * scale)
+
+
+@pytest.mark.parametrize("name", CLASSIFIERS)
+def test_a_classifier_is_the_same_folded(name):
+    model = CLASSIFIERS[name]()
+    inference = Inference(model, finite_softplus)
+
+    close(inference.probabilities(tf.constant(X)), model.predict(X, verbose=0))
+    close(inference.generate(tf.constant(Y), tf.constant(LATENT)), model.generate(Y, LATENT))
+    close(inference.analogies(tf.constant(X)), model.analogies(X))
+    embedded = inference.embed(tf.constant(X))
+    means, qy_x = model.posterior_means(X)
+    close(embedded["style"], tf.gather(means, qy_x.mode(), batch_dims=1))
+    if name.startswith("M1+M2"):
+        close(embedded["embedding"], model.m1.embed(X)[:, model.active_dims])
+    else:
+        close(embedded["embedding"], model.embed(X))
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"likelihood": "gaussian"},
+        {"likelihood": "gaussian", "preprocessor": pca()},
+        {"encoder": own_network(5, 10, inputs=[D]), "decoder": own_network(5, D, inputs=[5])},
+    ],
+    ids=["bernoulli", "gaussian", "PCA", "own networks"],
+)
+def test_m1_is_the_same_folded(options):
+    model = m1(**options)
+    inference = Inference(model, finite_softplus)
+    z = RNG.standard_normal((6, 5)).astype(np.float32)
+
+    close(inference.embed(tf.constant(X))["embedding"], model.embed(X))
+    close(inference.generate(None, tf.constant(z)), model.generate(z))
+
+
+def test_collapsed_dimensions_cost_nothing():
+    inference = Inference(stack(m1(latent_dim=5), active_dims=[0, 3]))
+
+    shapes = {tuple(w.shape) for layer in inference.layers for w in layer.weights}
+    assert (8, 2) in shapes  # the encoder's last layer: two means, not ten numbers
+    assert (2, 8) in shapes  # the decoder's first one
+    assert not {shape for shape in shapes if 5 in shape or 10 in shape}
+
+
+def test_pca_is_one_affine_layer_or_part_of_the_next():
+    few = folding.merge([*folding.stages_of_preprocessor(pca(4)), dense(4, 30)])
+    many = folding.merge([*folding.stages_of_preprocessor(pca(10)), dense(10, 5)])
+
+    assert [stage.kernel.shape for stage in few] == [(D, 4), (4, 30)]
+    assert [stage.kernel.shape for stage in many] == [(D, 5)]
+
+
+def dense(width, units):
+    return folding.Affine(RNG.normal(size=(width, units)), RNG.normal(size=units), tf.nn.relu)
+
+
+def test_merging_stops_at_a_nonlinearity():
+    stages = [dense(9, 9), dense(9, 2)]
+
+    assert folding.merge(stages) == stages
+
+
+def test_a_merged_map_is_the_composition():
+    first = folding.Affine(RNG.normal(size=(6, 6)), RNG.normal(size=6))
+    second = dense(6, 2)
+    x = RNG.normal(size=(4, 6)).astype(np.float32)
+    (merged,) = folding.merge([first, second])
+
+    expected = (x @ first.kernel + first.bias) @ second.kernel + second.bias
+    np.testing.assert_allclose(x @ merged.kernel + merged.bias, expected, atol=1e-5)
+    assert merged.activation is second.activation
+
+
+@pytest.mark.parametrize("softplus", [fast_softplus, finite_softplus])
+def test_softplus_is_exact_and_finite(softplus):
+    x = np.concatenate([np.linspace(-30, 30, 999), [-1e30, -1e4, -200, 200, 1e4, 1e30]])
+    x = x.astype(np.float32)
+    found = softplus(tf.constant(x)).numpy()
+
+    np.testing.assert_allclose(found, np.logaddexp(np.float64(x), 0), rtol=1e-6, atol=2e-7)
+
+
+def test_a_model_that_is_not_built_is_refused():
+    with pytest.raises(ValueError, match="`model` must be built"):
+        Inference(dgm.M1(2))

@@ -1,0 +1,112 @@
+"""`model.export`: the SavedModel and its signatures."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import keras_dgm as dgm
+from keras_dgm.serving import saved_model
+from tests.serving.test_inference import D, K, X, m1, m2, stack
+
+NAMES = ("ant", "bee", "cat")
+
+
+@pytest.fixture(scope="module")
+def model():
+    return stack(m1())
+
+
+@pytest.fixture(scope="module")
+def served(model, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("export") / "model"
+    model.export(folder, class_names=NAMES, image_shape=(3, 4))
+    return tf.saved_model.load(str(folder)).signatures
+
+
+def test_all_signatures_are_there(served):
+    expected = "serving_default image_bytes examples classify embed generate analogies sample"
+    assert set(served) == set(expected.split())
+
+
+def test_the_default_signature_names_the_class(model, served):
+    answer = served["serving_default"](images=tf.constant(X))
+
+    expected = model.predict(X, verbose=0)
+    np.testing.assert_allclose(answer["probabilities"], expected, atol=1e-5)
+    assert answer["class_id"].numpy().tolist() == expected.argmax(1).tolist()
+    assert [n.decode() for n in answer["label"].numpy()] == [NAMES[i] for i in expected.argmax(1)]
+
+
+def test_a_sample_depends_on_its_own_seed_alone(served):
+    def draw(seeds):
+        y = tf.zeros(len(seeds), tf.int32)
+        return served["sample"](class_id=y, seed=tf.constant(seeds, tf.int64))["images"].numpy()
+
+    one, other = draw([7, 8]), draw([9, 7, 1])
+    np.testing.assert_allclose(one[0], other[1], atol=1e-6)
+    assert np.abs(one[0] - one[1]).max() > 1e-3
+
+
+def test_a_larger_picture_is_resized_and_a_coloured_one_made_grey(served):
+    white = tf.io.encode_png(tf.fill([30, 40, 3], tf.constant(255, tf.uint8)))
+    answer = served["image_bytes"](image_bytes=white[None])
+    expected = served["serving_default"](images=tf.ones([1, D]))
+
+    np.testing.assert_allclose(answer["probabilities"], expected["probabilities"], atol=1e-5)
+
+
+@pytest.mark.parametrize("value", [-0.1, 1.5, 255, np.nan, np.inf])
+def test_a_bernoulli_model_takes_values_from_0_to_1(served, value):
+    images = X[:2].copy()
+    images[1, 3] = value
+
+    with pytest.raises(tf.errors.InvalidArgumentError, match=r"`images` must lie in \[0, 1\]"):
+        served["serving_default"](images=tf.constant(images))
+
+
+def test_without_names_the_numbers_are_the_labels(tmp_path):
+    m2().export(tmp_path / "model")
+    served = tf.saved_model.load(str(tmp_path / "model")).signatures
+
+    assert "image_bytes" not in served
+    labels = served["serving_default"](images=tf.constant(X))["label"].numpy()
+    assert set(labels) <= {b"0", b"1", b"2"}
+
+
+def test_m1_serves_its_features(tmp_path):
+    model = m1()
+    model.export(tmp_path / "model", image_shape=(3, 4))
+    served = tf.saved_model.load(str(tmp_path / "model")).signatures
+
+    assert set(served) == {
+        "serving_default", "image_bytes", "examples", "embed", "generate", "sample",
+    }  # fmt: skip
+    answer = served["serving_default"](images=tf.constant(X))
+    np.testing.assert_allclose(answer["embedding"], model.embed(X), atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "names",
+    [("a", "b"), ("a", "b", "b"), ("a", "b", ""), ("a", "b", "c\nd"), ("a", "b", " c"), "abc"],
+)
+def test_class_names_are_one_line_each(model, tmp_path, names):
+    with pytest.raises(ValueError, match="`class_names` must be"):
+        model.export(tmp_path / "model", class_names=names)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("shape", [(3, 5), (12,), (3, 2, 2), (1, 3, 2, 2)])
+def test_the_image_shape_fits(model, tmp_path, shape):
+    with pytest.raises(ValueError, match="`image_shape` must be"):
+        model.export(tmp_path / "model", image_shape=shape)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_model_that_is_not_built_is_refused(tmp_path):
+    with pytest.raises(ValueError, match="`model` must be built"):
+        dgm.M2(K).export(tmp_path / "model")
+
+
+def test_numbers_are_the_default_names():
+    assert saved_model.check_class_names(None, 3) == ("0", "1", "2")
+    assert saved_model.check_class_names(("a",), None) == ()
