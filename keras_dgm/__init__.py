@@ -1,0 +1,15 @@
+"""Semi-supervised deep generative models: the VAE, M1, M2 and M1+M2 of Kingma et al. (2014)."""
+
+import keras as _keras
+
+if _keras.backend.backend() != "tensorflow":
+    raise ImportError(
+        "keras_dgm needs Keras on TensorFlow: set KERAS_BACKEND=tensorflow in the environment "
+        f"before Keras is imported; its backend is {_keras.backend.backend()!r}"
+    )
+
+from keras_dgm import data
+from keras_dgm._version import __version__
+from keras_dgm.models import M1, M2, StackedM1M2
+
+__all__ = ["M1", "M2", "StackedM1M2", "__version__", "data"]

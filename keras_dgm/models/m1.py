@@ -1,0 +1,130 @@
+"""M1, the variational autoencoder."""
+
+import keras
+import tensorflow as tf
+
+from keras_dgm import bounds, checks, distributions, networks
+from keras_dgm.models.base import DeepGenerativeModel, serialize
+from keras_dgm.models.training import StepOutput
+
+
+@keras.saving.register_keras_serializable(package=networks.PACKAGE)
+class M1(DeepGenerativeModel):
+    """M1, the latent-feature model: p(z) = N(0, I), p(x|z), q(z|x) = N(mu(x), diag sigma^2(x)).
+
+    `fit(x)` maximises the bound -J(x) of equation 5; `embed(x)` gives the mean of q(z|x) as
+    features for any classifier; `model(x)` and `predict(x)` give the mean of p(x|z) at that mean.
+
+    Args:
+        latent_dim: Z, the size of z.
+        hidden_units: widths of the encoder's hidden layers; the decoder's are the reverse.
+        activation: of the hidden layers.
+        likelihood: p(x|z), `"bernoulli"` for x in [0, 1] or `"gaussian"` for real x.
+        likelihood_scale: a fixed standard deviation of the gaussian likelihood; None: learned.
+        binarize: under the Bernoulli likelihood, draw x in {0, 1} with probability x afresh at
+            each step.
+        weight_prior: add a N(0, 1) prior over the weights (MAP estimation), as the paper's code.
+        encoder: a Keras model of your own from x [B, D] to [B, 2 Z], means and log variances.
+        decoder: a Keras model of your own from z [B, Z] to the parameters of p(x|z): logits or
+            means [B, D], or means and log variances [B, 2 D].
+        preprocessor: an adapted layer that maps x to what is modelled, `PCA` say.
+        seed: of the noise and of the order of the examples; None: a random one.
+
+    Call arguments:
+        x: [B, D] or [B, ...] data.
+
+    Raises:
+        ValueError: if an argument is out of range, or a network puts out another width.
+
+    References:
+        Kingma and Welling (2014), arXiv 1312.6114; Kingma et al. (2014), arXiv 1406.5298,
+        section 3.1.1.
+    """
+
+    def __init__(
+        self,
+        latent_dim=50,
+        hidden_units=(600, 600),
+        *,
+        activation="softplus",
+        likelihood="bernoulli",
+        encoder=None,
+        decoder=None,
+        **kwargs,
+    ):
+        super().__init__(latent_dim, likelihood=likelihood, **kwargs)
+        self.hidden_units = checks.check_widths(hidden_units, argument="hidden_units")
+        self.activation = keras.activations.get(activation)
+        self.encoder = encoder
+        self.decoder = decoder
+        self._own_networks = {"encoder": encoder, "decoder": decoder}
+
+    def build_networks(self, width):
+        Z, params_size = self.latent_dim, self.likelihood.params_size(width)
+        options = {"activation": self.activation, "dtype": self.dtype_policy}
+        if self.encoder is None:
+            self.encoder = networks.mlp(self.hidden_units, 2 * Z, **options)
+        if self.decoder is None:
+            self.decoder = networks.mlp(self.hidden_units[::-1], params_size, **options)
+        networks.build(self.encoder, (None, width), 2 * Z, name="encoder")
+        networks.build(self.decoder, (None, Z), params_size, name="decoder")
+
+    def sample_noise(self, batch_size, training=True):
+        return self.standard_normal(batch_size, self.latent_dim)
+
+    def qz_x(self, x):
+        """q(z|x) of an observation x [B, width]."""
+        return distributions.diagonal_normal(self.encoder(x))
+
+    def px_z(self, z):
+        """p(x|z) of z [..., Z], over observations."""
+        return self.likelihood(networks.on_rows(self.decoder, z))
+
+    def objective(self, x, y, noise, training):
+        qz_x = self.qz_x(x)
+        z = distributions.reparameterize(qz_x, noise)
+        pz = distributions.standard_normal_like(qz_x)
+        bound = bounds.minus_j(x, self.px_z(z), qz_x, pz)
+        return StepOutput(loss=-bound.elbo, bound=bound)
+
+    def check_data(self, x, y, sample_weight):
+        x, y, sample_weight = super().check_data(x, y, sample_weight)
+        if y is not None:  # Not looked at, but a label of every example all the same.
+            y = checks.check_labels(y, num_classes=None, length=len(x))
+        return x, y, sample_weight
+
+    def call(self, x):
+        observed = x if isinstance(x, dict) else self.observe(x)
+        return self.decode(self.qz_x(observed["x"]).mean())
+
+    def decode(self, z):
+        """The mean of p(x|z), as raw data [..., D], of z [..., Z]."""
+        x = self.px_z(tf.cast(z, self.variable_dtype)).mean()
+        return x if self.preprocessor is None else self.preprocessor.inverse(x)
+
+    def posterior(self, x):
+        """q(z|x) of raw data [B, D]."""
+        return self.qz_x(self.observe(x)["x"])
+
+    def embed(self, x, batch_size=1000):
+        """The mean of q(z|x), a NumPy array [N, Z], of an array x [N, D] or [N, ...]."""
+        x = self.check_features(x)
+        return self.in_batches(lambda x: self.posterior(x).mean(), x, batch_size=batch_size)
+
+    def generate(self, z=None, num_samples=1, batch_size=1000):
+        """The mean of p(x|z), a NumPy array [N, D].
+
+        Args:
+            z: array [N, Z]; None: `num_samples` draws from p(z).
+            num_samples: N, where `z` is not given.
+        """
+        z = self.check_latent(z, num_samples if z is None else len(z))
+        return self.in_batches(self.decode, z, batch_size=batch_size)
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "hidden_units": self.hidden_units,
+            "activation": keras.activations.serialize(self.activation),
+            **{name: serialize(network) for name, network in self._own_networks.items()},
+        }

@@ -1,0 +1,101 @@
+"""Tiny models and data that the tests of the models share."""
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+import keras_dgm as dgm
+from keras_dgm.preprocessing import PCA
+
+N, D, K, Z = 30, 6, 3, 2
+
+
+def examples(dtype="float32"):
+    """x [N, D] in [0, 1] of three classes, and y [N], 9 labels of them known."""
+    rng = np.random.default_rng(0)
+    y = np.arange(N) % K
+    x = np.clip(rng.uniform(size=[K, D])[y] + rng.normal(0, 0.1, [N, D]), 0, 1)
+    return x.astype(dtype), np.where(np.arange(N) < 9, y, -1).astype(np.int32)
+
+
+# How a test runs its steps: eagerly by default, where nothing has to be compiled.
+MODES = {
+    "eager": {"run_eagerly": True, "jit_compile": False},
+    "graph": {"jit_compile": False},
+    "core": {"jit_compile": "auto"},
+    "xla": {"jit_compile": True},
+}
+
+
+def compiled(model, optimizer="adam", mode="eager", **options):
+    model.compile(optimizer, **{**MODES[mode], **options})
+    return model
+
+
+def m1(seed=0, width=D, **options):
+    """An M1, compiled and built; the same weights for the same seed."""
+    keras.utils.set_random_seed(seed)
+    model = dgm.M1(**{"latent_dim": Z, "hidden_units": (4,), "seed": seed, **options})
+    model.build((None, width))
+    return compiled(model)
+
+
+def m2(seed=0, width=D, **options):
+    """An M2, compiled and built; the same weights for the same seed."""
+    keras.utils.set_random_seed(seed)
+    model = dgm.M2(K, **{"latent_dim": Z, "hidden_units": (4,), "seed": seed, **options})
+    model.build((None, width))
+    return compiled(model, metrics=["accuracy"])
+
+
+def stacked(seed=0, m1_options=None, **options):
+    """An M1+M2, compiled and built, on an M1 with an optimizer, as if it had been trained."""
+    below = m1(seed, **{"latent_dim": 4, **(m1_options or {})})
+    below.optimizer.build(below.trainable_variables)
+    options = {"latent_dim": Z, "hidden_units": (4,), "active_dims": [0, 2], **options}
+    model = dgm.StackedM1M2(below, K, seed=seed, **options)
+    if model.active_dims is not None:
+        model.build((None, D))
+    return compiled(model, metrics=["accuracy"])
+
+
+def adapted_pca(num_components=4):
+    pca = PCA(num_components)
+    pca.adapt(examples()[0])
+    return pca
+
+
+def own_m1_networks(width=D, params_size=D):
+    """An encoder and a decoder for `M1`."""
+    encoder = keras.Sequential([keras.layers.Dense(5, "tanh"), keras.layers.Dense(2 * Z)])
+    decoder = keras.Sequential([keras.layers.Dense(5, "tanh"), keras.layers.Dense(params_size)])
+    return {"encoder": encoder, "decoder": decoder}
+
+
+def own_m2_networks(width=D, params_size=D):
+    """A classifier, and two-input functional models as encoder and decoder, for `M2`."""
+
+    def two_inputs(input_dim, output_dim):
+        x, y = keras.Input([input_dim]), keras.Input([K])
+        hidden = keras.layers.Dense(5, "tanh")(keras.layers.Concatenate()([x, y]))
+        return keras.Model([x, y], keras.layers.Dense(output_dim)(hidden))
+
+    return {
+        "classifier": keras.Sequential([keras.layers.Dense(5, "tanh"), keras.layers.Dense(K)]),
+        "encoder": two_inputs(width, 2 * Z),
+        "decoder": two_inputs(Z, params_size),
+    }
+
+
+def weights(model):
+    return [w.numpy().copy() for w in model.weights]
+
+
+def assert_same_weights(model, expected, **tolerance):
+    for weight, value in zip(model.weights, expected, strict=True):
+        np.testing.assert_allclose(weight, value, **{"rtol": 0, **tolerance}, err_msg=weight.path)
+
+
+def rows(noise, indices):
+    """The noise of some examples only."""
+    return tf.nest.map_structure(lambda n: tf.gather(n, indices), noise)

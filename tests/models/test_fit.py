@@ -1,0 +1,274 @@
+"""`fit`, `evaluate` and `predict`: what they take, what they report, what they depend on."""
+
+import warnings
+
+import builders
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+BOUND = {"loss", "elbo", "log_likelihood", "kl"}
+CLASSIFIER = {"classification_loss", "accuracy"}
+MAKERS = pytest.mark.parametrize("make", [builders.m1, builders.m2, builders.stacked])
+
+
+def data_for(make):
+    x, y = builders.examples()
+    return (x,) if make is builders.m1 else (x, y)
+
+
+class Batches(keras.utils.PyDataset):
+    """Batches of arrays, in order."""
+
+    def __init__(self, *arrays, batch_size=10):
+        super().__init__()
+        self.arrays, self.batch_size = arrays, batch_size
+
+    def __len__(self):
+        return -(-len(self.arrays[0]) // self.batch_size)
+
+    def __getitem__(self, index):
+        rows = slice(index * self.batch_size, (index + 1) * self.batch_size)
+        return tuple(a[rows] for a in self.arrays)
+
+
+@MAKERS
+def test_the_history_holds_the_bound_and_the_classifier(make):
+    data = data_for(make)
+    model = make()
+
+    history = model.fit(*data, epochs=2, batch_size=16, validation_data=data, verbose=0).history
+
+    names = BOUND if make is builders.m1 else BOUND | CLASSIFIER
+    assert set(history) == names | {f"val_{name}" for name in names}
+    assert all(len(values) == 2 and np.all(np.isfinite(values)) for values in history.values())
+    logs = model.evaluate(*data, verbose=0, return_dict=True)
+    assert set(logs) == names
+
+
+def test_accuracy_is_that_of_the_labelled_examples():
+    """Wrong labels alone: the accuracy is 0, whatever the unlabelled examples would be."""
+    x, y = builders.examples()
+    model = builders.compiled(builders.m2(), keras.optimizers.SGD(0.0), metrics=["accuracy"])
+    predicted = model.predict(x, verbose=0).argmax(axis=-1)
+    wrong = np.where(y >= 0, (predicted + 1) % builders.K, -1)
+    half = np.where(np.arange(len(y)) < 4, predicted, wrong)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # not every class need be among the wrong labels
+        assert model.fit(x, wrong, batch_size=16, verbose=0).history["accuracy"] == [0]
+    logs = model.evaluate(x, half, batch_size=7, verbose=0, return_dict=True)
+    np.testing.assert_allclose(logs["accuracy"], 4 / 9, rtol=1e-6)
+
+
+@pytest.mark.parametrize("make", [builders.m1, builders.stacked])
+def test_the_same_seed_repeats_a_run(make):
+    data, runs = data_for(make), []
+    for seed in (0, 0):
+        model = make(seed)
+        history = model.fit(*data, batch_size=16, epochs=2, validation_data=data, verbose=0).history
+        runs.append((history, builders.weights(model)))
+
+    assert runs[0][0] == runs[1][0]
+    for one, other in zip(runs[0][1], runs[1][1], strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_another_seed_gives_other_noise():
+    """With the same initial weights and the same order."""
+    x, y = builders.examples()
+    losses = []
+    for seed in (0, 1):
+        model = builders.m2(seed)
+        keras.utils.set_random_seed(0)
+        losses.append(model.fit(x, y, shuffle=False, verbose=0).history["loss"])
+
+    assert losses[0] != losses[1]
+
+
+@pytest.mark.parametrize(
+    ("make", "mode"),
+    [
+        (builders.m1, "core"),
+        (builders.m2, "core"),
+        (builders.m2, "graph"),
+        (builders.m2, "xla"),
+    ],
+)
+def test_compiled_steps_are_the_eager_ones(make, mode, monkeypatch):
+    """With the same noise the same run, to float32's rounding."""
+    data, histories = data_for(make), []
+    noise = make().sample_noise(15)
+    for how in ("eager", mode):
+        model = builders.compiled(make(binarize=False), mode=how)
+        monkeypatch.setattr(model, "sample_noise", lambda *_, **__: noise)
+        fitted = model.fit(*data, batch_size=15, epochs=2, verbose=0)
+        histories.append(fitted.history)
+
+    assert set(histories[0]) == set(histories[1])
+    for name, values in histories[0].items():
+        np.testing.assert_allclose(histories[1][name], values, rtol=1e-4, err_msg=name)
+
+
+def test_two_of_three_steps_an_execution_are_the_same_steps():
+    x, _ = builders.examples()
+    runs = []
+    for steps in (1, 2):
+        model = builders.compiled(builders.m1(), mode="graph", steps_per_execution=steps)
+        history = model.fit(x, batch_size=10, epochs=2, verbose=0).history
+        runs.append(history["loss"])
+        assert model.optimizer.iterations == 6
+
+    np.testing.assert_allclose(*runs, rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("make", "kind"),
+    [(builders.m1, "tf.data"), (builders.m2, "PyDataset"), (builders.stacked, "tf.data")],
+)
+def test_data_sets_are_trained_on_as_arrays_are(make, kind):
+    """In the order that they come in."""
+    data = data_for(make)
+    from_arrays, from_dataset = make(), make()
+    expected = from_arrays.fit(*data, batch_size=10, shuffle=False, verbose=0).history
+    if kind == "tf.data":
+        dataset = tf.data.Dataset.from_tensor_slices(data).batch(10)
+    else:
+        dataset = Batches(*data)
+
+    history = from_dataset.fit(dataset, validation_data=dataset, verbose=0).history
+
+    for name, values in expected.items():
+        np.testing.assert_allclose(history[name], values, rtol=1e-5, err_msg=name)
+    assert np.isfinite(history["val_loss"][0])
+    assert from_dataset.predict(dataset, verbose=0).shape[0] == len(data[0])
+    assert np.isfinite(from_dataset.evaluate(dataset, verbose=0)[0])
+
+
+def test_an_endless_data_set_needs_its_length():
+    dataset = tf.data.Dataset.from_tensor_slices(builders.examples()).batch(10).repeat()
+
+    with pytest.raises(ValueError, match="`steps_per_epoch` must be given with an endless dataset"):
+        builders.m2().fit(dataset, verbose=0)
+    history = builders.m2().fit(dataset, steps_per_epoch=3, epochs=2, verbose=0).history
+
+    assert len(history["loss"]) == 2
+
+
+@pytest.mark.parametrize("dtype", ["int64", "uint8", "int8"])
+def test_labels_of_any_integer_type_in_a_data_set(dtype):
+    x, y = builders.examples()
+    y = np.maximum(y, 0).astype(dtype)[:, None]
+    model = builders.m2(class_sum=1)
+
+    history = model.fit(tf.data.Dataset.from_tensor_slices((x, y)).batch(30), verbose=0).history
+
+    assert np.isfinite(history["loss"][0])
+
+
+def test_a_data_set_without_y_trains_m1():
+    x, _ = builders.examples()
+
+    history = builders.m1().fit(tf.data.Dataset.from_tensor_slices(x).batch(10), verbose=0).history
+
+    assert np.isfinite(history["loss"][0])
+
+
+@MAKERS
+def test_images_are_flattened(make):
+    x, *y = data_for(make)
+    images = x.reshape(-1, 2, 3)
+    of_rows, of_images = make(), make()
+    expected = of_rows.fit(x, *y, verbose=0).history
+
+    history = of_images.fit(images, *y, validation_data=(images, *y), verbose=0).history
+
+    np.testing.assert_allclose(history["loss"], expected["loss"], rtol=1e-6)
+    np.testing.assert_allclose(
+        of_images.predict(images, verbose=0), of_rows.predict(x, verbose=0), rtol=1e-4, atol=1e-6
+    )
+
+
+def test_lists_and_other_dtypes_are_data():
+    x, y = builders.examples()
+    model, from_lists = builders.m2(), builders.m2()
+    expected = model.fit(x.astype("float64"), y[:, None].astype("int8"), verbose=0).history
+
+    history = from_lists.fit(x.tolist(), y.tolist(), verbose=0).history
+
+    np.testing.assert_allclose(history["loss"], expected["loss"], rtol=1e-6)
+
+
+def test_validation_split_holds_out_the_last_examples():
+    x, y = builders.examples()
+    options = {"batch_size": 10, "verbose": 0}
+    by_hand = builders.m2()
+    expected = by_hand.fit(x[:24], y[:24], validation_data=(x[24:], y[24:]), **options).history
+
+    history = builders.m2().fit(x, y, validation_split=0.2, **options).history
+
+    assert history == expected
+
+
+def test_evaluate_weighs_batches_by_their_size():
+    """The bound of single examples, averaged, is that of all; with 7 a batch, 2 are left over."""
+    x, _ = builders.examples()
+    model = builders.m1(binarize=False)
+    model.encoder.layers[-1].set_weights(
+        [np.zeros([4, 4]), np.array([0, 0, -200, -200])]
+    )  # no noise
+
+    one_by_one = [model.evaluate(x[i : i + 1], verbose=0)[0] for i in range(len(x))]
+
+    loss = model.evaluate(x, batch_size=7, verbose=0)[0]
+    np.testing.assert_allclose(loss, np.mean(one_by_one), rtol=1e-3)
+
+
+@pytest.mark.parametrize("make", [builders.m1, builders.stacked])
+def test_mixed_precision_computes_the_bound_in_float32(make):
+    """bfloat16 keeps 8 bits, a relative error of 2^-9 an operation; the bounds agree to 5 %."""
+    data, histories = data_for(make), []
+    for dtype in ("float32", "mixed_bfloat16"):
+        options = {"dtype": dtype}
+        if make is builders.stacked:
+            options["m1_options"] = {"dtype": dtype}
+        model = make(**options)
+        histories.append(model.fit(*data, batch_size=10, epochs=2, verbose=0).history)
+
+    assert model.predict(data[0], verbose=0).dtype == np.float32
+    assert all(w.dtype == "float32" for w in model.trainable_variables)
+    np.testing.assert_allclose(histories[1]["loss"], histories[0]["loss"], rtol=0.05)
+
+
+def test_float64_throughout():
+    x, y = builders.examples()
+    model = builders.m2(dtype="float64", weight_prior=True)
+
+    history = model.fit(x, y, verbose=0).history
+
+    assert np.isfinite(history["loss"][0])
+    assert model.predict(x, verbose=0).dtype == np.float64
+
+
+def test_a_class_without_a_label_is_a_warning():
+    x, y = builders.examples()
+
+    with pytest.warns(UserWarning, match=r"`y` holds no labelled example of class \[1\]"):
+        builders.m2().fit(x, np.where(y == 1, -1, y), verbose=0)
+
+
+def test_fitting_epoch_by_epoch_goes_through_the_same_orders():
+    """SGD without noise of x sees the order of the examples."""
+    x, _ = builders.examples()
+    whole, pieces = builders.m1(), builders.m1()
+    whole.fit(x, batch_size=10, epochs=3, verbose=0)
+    for _ in range(3):
+        pieces.fit(x, batch_size=10, epochs=1, verbose=0)
+    for expected, weight in zip(whole.get_weights(), pieces.get_weights(), strict=True):
+        np.testing.assert_allclose(weight, expected, rtol=1e-5, atol=1e-7)
+
+
+def test_an_unbuilt_model_can_be_evaluated():
+    x, y = builders.examples()
+    assert np.isfinite(builders.m2().evaluate(x, y, verbose=0, return_dict=True)["loss"])

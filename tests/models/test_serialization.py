@@ -1,0 +1,206 @@
+"""One harness for every serializable class: its config, and a model that is saved and loaded."""
+
+import importlib
+import json
+import pkgutil
+import warnings
+
+import builders
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from builders import D, K
+
+import keras_dgm
+from keras_dgm import networks
+
+# Every registered class, in each of the ways in which it is put together.
+MODELS = {
+    "M1": builders.m1,
+    "M1 of other settings": lambda: builders.m1(
+        likelihood="gaussian",
+        likelihood_scale=0.5,
+        activation="tanh",
+        hidden_units=(5, 3),
+        weight_prior=True,
+    ),
+    "M1 of own networks": lambda: builders.m1(binarize=False, **builders.own_m1_networks()),
+    "M1 of components": lambda: builders.m1(
+        likelihood="gaussian", preprocessor=builders.adapted_pca()
+    ),
+    "M2": builders.m2,
+    "M2 of other settings": lambda: builders.m2(
+        alpha=0.5, class_prior=[0.2, 0.3, 0.5], activation="relu", hidden_units=(5, 3)
+    ),
+    "M2 of a sampled sum": lambda: builders.m2(class_sum=1),
+    "M2 of own networks": lambda: builders.m2(**builders.own_m2_networks()),
+    "M2 of components": lambda: builders.m2(
+        likelihood="gaussian", preprocessor=builders.adapted_pca()
+    ),
+    "StackedM1M2": builders.stacked,
+    "StackedM1M2 of own networks": lambda: builders.stacked(
+        m1_options={**builders.own_m1_networks(), "latent_dim": builders.Z},
+        active_dims=[0, 1],
+        **builders.own_m2_networks(width=2, params_size=4),
+    ),
+    "StackedM1M2 of components": lambda: builders.stacked(
+        active_dims=None,
+        m1_options={"likelihood": "gaussian", "preprocessor": builders.adapted_pca()},
+    ),
+}
+
+
+def two_inputs():
+    x, y = keras.Input([2]), keras.Input([K])
+    return keras.Model([x, y], keras.layers.Dense(5)(keras.layers.Concatenate()([x, y])))
+
+
+VECTOR = np.random.default_rng(0).normal(size=[4, 2]).astype(np.float32)
+CLASS = np.array([0, 2, 1, 1], np.int32)
+LAYERS = {
+    "ConditionalMLP": (
+        lambda: networks.ConditionalMLP(K, (4, 3), 5, activation="tanh"),
+        [VECTOR, CLASS],
+    ),
+    "ConditionalNetwork": (
+        lambda: networks.ConditionalNetwork(two_inputs(), K),
+        [VECTOR, CLASS],
+    ),
+    "PCA": (builders.adapted_pca, builders.examples()[0]),
+}
+
+
+def registered():
+    """The classes of the package that Keras can load, once every module is imported."""
+    for module in pkgutil.walk_packages(keras_dgm.__path__, "keras_dgm."):
+        importlib.import_module(module.name)
+    names = keras.saving.get_custom_objects()
+    return {name.removeprefix("keras_dgm>") for name in names if name.startswith("keras_dgm>")}
+
+
+def test_every_registered_class_has_a_case():
+    assert registered() == {case.split(" ")[0] for case in [*MODELS, *LAYERS]}
+
+
+def plain(config):
+    """A config without the counters that Keras hands out, as JSON would store it."""
+    text = json.dumps(keras.saving.serialize_keras_object(config), sort_keys=True)
+
+    def scrub(item):
+        if isinstance(item, dict):
+            return {k: scrub(v) for k, v in item.items() if k != "shared_object_id"}
+        return [scrub(i) for i in item] if isinstance(item, list) else item
+
+    return scrub(json.loads(text))
+
+
+def assert_config_round_trip(instance):
+    again = type(instance).from_config(instance.get_config())
+
+    assert type(again) is type(instance)
+    assert plain(again.get_config()) == plain(instance.get_config())
+
+
+@pytest.mark.parametrize("case", MODELS)
+def test_models(case, tmp_path):
+    """Config, build, a step of fit, save, load: the same predictions, state and continuation."""
+    x, y = builders.examples()
+    data = (x, None) if case.startswith("M1") else (x, y)
+    model = MODELS[case]()
+    model.fit(*data, verbose=0)
+    expected = model.predict(x, verbose=0)
+    model.save(tmp_path / "model.keras")
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # a variable that was not restored, say
+        loaded = keras.models.load_model(tmp_path / "model.keras")
+
+    assert_config_round_trip(model)
+    assert plain(loaded.get_config()) == plain(model.get_config())
+    np.testing.assert_array_equal(loaded.predict(x, verbose=0), expected)
+    np.testing.assert_array_equal(loaded.seed_generator.state, model.seed_generator.state)
+    assert loaded.optimizer.iterations == 1
+    for variable, was in zip(loaded.optimizer.variables, model.optimizer.variables, strict=True):
+        np.testing.assert_array_equal(variable, was)
+    loaded_logs, logs = (
+        {**m.evaluate(*data, verbose=0, return_dict=True), **m.fit(*data, verbose=0).history}
+        for m in (loaded, model)
+    )
+    assert loaded_logs == logs
+    builders.assert_same_weights(loaded, builders.weights(model))
+
+
+@pytest.mark.parametrize("case", LAYERS)
+def test_layers(case, tmp_path):
+    make, inputs = LAYERS[case]
+    layer = make()
+    expected = layer(inputs)
+    symbolic = tf.nest.map_structure(lambda i: keras.Input(i.shape[1:], dtype=i.dtype.name), inputs)
+    model = keras.Model(symbolic, layer(symbolic))
+    model.save(tmp_path / "model.keras")
+
+    loaded = keras.models.load_model(tmp_path / "model.keras")
+
+    assert_config_round_trip(layer)
+    np.testing.assert_array_equal(loaded(inputs), expected)
+
+
+@pytest.mark.parametrize("make", [builders.m1, builders.m2, builders.stacked])
+def test_an_interrupted_run_resumes_bit_for_bit(make, tmp_path):
+    """Two epochs are one epoch, a save, a load and another epoch."""
+    x, y = builders.examples()
+    data = (x,) if make is builders.m1 else (x, y)
+    whole = make()
+    whole.fit(*data, batch_size=16, epochs=2, verbose=0)
+    first = make()
+    first.fit(*data, batch_size=16, epochs=1, verbose=0)
+    first.save(tmp_path / "model.keras")
+
+    second = keras.models.load_model(tmp_path / "model.keras")
+    second.fit(*data, batch_size=16, initial_epoch=1, epochs=2, verbose=0)
+
+    builders.assert_same_weights(second, builders.weights(whole))
+
+
+def test_weights_alone(tmp_path):
+    x, y = builders.examples()
+    model, other = builders.m2(), builders.m2(seed=1)
+    other.optimizer.build(other.trainable_variables)
+    model.fit(x, y, verbose=0)
+    model.save_weights(tmp_path / "model.weights.h5")
+
+    other.load_weights(tmp_path / "model.weights.h5")
+
+    np.testing.assert_array_equal(other.predict(x, verbose=0), model.predict(x, verbose=0))
+    np.testing.assert_array_equal(other.seed_generator.state, model.seed_generator.state)
+
+
+def test_a_loaded_stack_keeps_m1_frozen_and_its_dimensions(tmp_path):
+    x, y = builders.examples()
+    model = builders.stacked(active_dims=[1, 3])
+    model.fit(x, y, verbose=0)
+    model.save(tmp_path / "model.keras")
+
+    loaded = keras.models.load_model(tmp_path / "model.keras")
+    before = builders.weights(loaded.m1)
+    loaded.fit(x, y, verbose=0)
+
+    assert loaded.active_dims == [1, 3]
+    assert len(loaded.trainable_variables) == len(model.trainable_variables)
+    builders.assert_same_weights(loaded.m1, before)
+
+
+def test_a_loaded_model_does_all_that_it_is_for(tmp_path):
+    x, y = builders.examples()
+    model = builders.stacked()
+    model.fit(x, y, verbose=0)
+    model.save(tmp_path / "model.keras")
+    z = np.ones([K, builders.Z])
+
+    loaded = keras.models.load_model(tmp_path / "model.keras")
+
+    np.testing.assert_array_equal(loaded.embed(x), model.embed(x))
+    np.testing.assert_array_equal(loaded.generate(np.arange(K), z), model.generate(np.arange(K), z))
+    np.testing.assert_array_equal(loaded.analogies(x), model.analogies(x))
+    assert loaded.generate([0, 1]).shape == (2, D)

@@ -1,0 +1,177 @@
+"""M1+M2: a frozen M1 below an M2 of its codes z1."""
+
+import builders
+import numpy as np
+import pytest
+import tensorflow as tf
+from builders import D, K, Z
+
+import keras_dgm as dgm
+
+
+@pytest.fixture(scope="module")
+def trained():
+    model = builders.stacked()
+    model.fit(*builders.examples(), batch_size=10, epochs=2, verbose=0)
+    return model
+
+
+def test_m1_stays_as_it_was():
+    model = builders.stacked()
+    before, m1_before = builders.weights(model), builders.weights(model.m1)
+
+    model.fit(*builders.examples(), batch_size=10, verbose=0)
+
+    builders.assert_same_weights(model.m1, m1_before)
+    assert model.m1.trainable_variables == []
+    own = len(model.trainable_variables)
+    changed = [np.any(a != b.numpy()) for a, b in zip(before, model.weights, strict=True)]
+    assert sum(changed) == own > 0
+
+
+def test_the_encoder_runs_once_a_data_set(monkeypatch):
+    """Not once a step: one pass over the training data, one over the validation data."""
+    x, y = builders.examples()
+    model = builders.stacked()
+    encoded = []
+    qz_x = model.m1.qz_x
+    monkeypatch.setattr(model.m1, "qz_x", lambda x: encoded.append(len(x)) or qz_x(x))
+
+    model.fit(x, y, batch_size=10, epochs=2, validation_data=(x[:4], y[:4]), verbose=0)
+
+    assert sorted(encoded) == [4, len(x)]
+
+
+def test_z1_is_drawn_afresh_for_each_example_from_q(trained):
+    """Within 5 standard errors of the mean and the variance of q(z1|x), active dimensions alone."""
+    x, _ = builders.examples()
+    n = 2000
+    observed = trained.observe(np.repeat(x[:2], n, axis=0))
+
+    z1 = trained.sample_observation(observed).numpy()
+
+    assert z1.shape == (2 * n, 2)
+    assert np.any(z1 != trained.sample_observation(observed).numpy())
+    qz1_x = trained.m1.posterior(x[:2])
+    mean, stddev = (v.numpy()[:, None, [0, 2]] for v in (qz1_x.mean(), qz1_x.stddev()))
+    draws = (z1.reshape(2, n, 2) - mean) / stddev
+    assert np.all(np.abs(draws.mean(axis=1)) < 5 / np.sqrt(n))
+    assert np.all(np.abs(draws.var(axis=1) - 1) < 5 * np.sqrt(2 / n))
+    assert np.abs(np.corrcoef(draws[0].T)[0, 1]) < 5 / np.sqrt(n)
+
+
+def test_predictions_use_the_mean_of_z1(trained):
+    x, _ = builders.examples()
+    z1 = trained.m1.embed(x)[:, [0, 2]]
+
+    expected = trained.qy_x(z1).probs_parameter()
+
+    np.testing.assert_allclose(trained.predict(x, verbose=0), expected, rtol=1e-5)
+    z2 = trained.qz_xy(z1, tf.range(K)[None]).mean()
+    embedded = np.einsum("bk,bkz->bz", expected, z2)
+    np.testing.assert_allclose(trained.embed(x), embedded, rtol=1e-4, atol=1e-6)
+
+
+def test_generate_decodes_through_both_models(trained):
+    """Dimensions of z1 that M2 leaves out are 0, the mean of their prior."""
+    z = np.random.default_rng(0).normal(size=[K, Z]).astype(np.float32)
+    z1 = np.zeros([K, 4], np.float32)
+    for k in range(K):
+        z1[k, [0, 2]] = trained.px_yz(np.array([[k]]), z[k][None, None]).mean()[0, 0]
+
+    x = trained.generate(np.arange(K), z)
+
+    np.testing.assert_allclose(x, trained.m1.generate(z1), rtol=1e-5)
+
+
+def test_analogies_are_data_of_all_classes(trained):
+    x, _ = builders.examples()
+
+    images = trained.analogies(x[:4])
+
+    assert images.shape == (4, K, D)
+    assert np.all((images > 0) & (images < 1))
+
+
+def with_dead_dimensions(dead):
+    """An M1 of 4 dimensions whose posterior mean is constant, or all but, in some of them."""
+    m1 = builders.m1(latent_dim=4)
+    output = m1.encoder.layers[-1]
+    kernel = 10 * np.random.default_rng(0).normal(size=output.kernel.shape)
+    kernel[:, dead] = 1e-4
+    output.set_weights([kernel, np.arange(8.0)])
+    return m1
+
+
+@pytest.mark.parametrize(
+    ("dead", "as_dataset"), [([1], False), ([0, 3], False), ([0, 3], True), ([], False)]
+)
+def test_fit_finds_the_active_dimensions(dead, as_dataset):
+    x, y = builders.examples()
+    m1 = with_dead_dimensions(dead)
+    model = builders.compiled(dgm.StackedM1M2(m1, K, Z, (4,)))
+
+    if as_dataset:
+        model.fit(tf.data.Dataset.from_tensor_slices((x, y)).batch(16), verbose=0)
+    else:
+        model.fit(x, y, verbose=0)
+
+    assert model.active_dims == [i for i in range(4) if i not in dead]
+    assert model.encoder.from_x.kernel.shape[0] == len(model.active_dims)
+    stddev = m1.embed(x).std(axis=0)
+    assert np.array_equal(np.flatnonzero(stddev > 0.1), model.active_dims)
+
+
+def test_a_further_fit_keeps_the_active_dimensions():
+    x, y = builders.examples()
+    model = builders.compiled(dgm.StackedM1M2(with_dead_dimensions([1]), K, Z, (4,)))
+    model.fit(x, y, verbose=0)
+
+    model.fit(x[:9] * 0 + x[0], y[:9], verbose=0)
+
+    assert model.active_dims == [0, 2, 3]
+
+
+def test_all_dimensions_collapsed():
+    model = builders.compiled(dgm.StackedM1M2(with_dead_dimensions([0, 1, 2, 3]), K, Z, (4,)))
+
+    with pytest.raises(ValueError, match=r"`m1` must have a latent dimension whose mean has"):
+        model.fit(*builders.examples(), verbose=0)
+
+
+def test_a_call_before_the_active_dimensions_are_known():
+    model = dgm.StackedM1M2(with_dead_dimensions([]), K, Z, (4,))
+
+    with pytest.raises(ValueError, match="`active_dims` must be given, or found by `fit`"):
+        model.predict(builders.examples()[0], verbose=0)
+
+
+def test_a_preprocessor_in_m1():
+    """z1 is of the components; what is generated is as wide as x."""
+    x, y = builders.examples()
+    pca = builders.adapted_pca(4)
+    model = builders.stacked(m1_options={"likelihood": "gaussian", "preprocessor": pca})
+
+    model.fit(x, y, verbose=0)
+
+    assert model.predict(x, verbose=0).shape == (len(x), K)
+    assert model.generate([0, 1]).shape == (2, D)
+    assert model.analogies(x[:2]).shape == (2, K, D)
+
+
+@pytest.mark.parametrize(
+    ("m1", "message"),
+    [
+        (lambda: dgm.M1(Z, (4,)), "`m1` must be an M1 that has been fitted, got <M1"),
+        (lambda: None, "`m1` must be an M1 that has been fitted, got None"),
+    ],
+)
+def test_m1_must_have_been_fitted(m1, message):
+    with pytest.raises(ValueError, match=message):
+        dgm.StackedM1M2(m1(), K)
+
+
+@pytest.mark.parametrize("active_dims", [[], [0, 4], [-1], [0.5]])
+def test_bad_active_dims(active_dims):
+    with pytest.raises(ValueError, match="`active_dims` must be integers from 0 to 3, got"):
+        dgm.StackedM1M2(with_dead_dimensions([]), K, active_dims=active_dims)
