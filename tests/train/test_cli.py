@@ -1,0 +1,208 @@
+"""`python -m train` from end to end, and what a wrong call gets."""
+
+import csv
+import json
+import os
+import subprocess
+import sys
+
+import keras
+import numpy as np
+import pytest
+
+import keras_dgm as dgm
+from train.cli import main
+
+SHORT = ["--m1.epochs", "4", "--m1.hidden-units", "20", "--m2.epochs", "6"]
+SHORT += ["--m2.hidden-units", "20", "--num-labeled", "50"]
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """A short run of M1+M2 on digits: its folder and what the command printed."""
+    folder = tmp_path_factory.mktemp("runs") / "digits"
+    command = [sys.executable, "-m", "train", "fit", *SHORT, "--run-dir", str(folder)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    return folder, done.stdout, done.stderr
+
+
+def test_the_run_folder_is_complete(run):
+    folder, _, _ = run
+    config = json.loads((folder / "config.json").read_text())
+    assert (config["dataset"], config["num_labeled"], config["model"]) == ("digits", 50, "m1+m2")
+    assert config["settings"]["m1"]["hidden_units"] == [20]
+    result = json.loads((folder / "result.json").read_text())
+    assert 0 <= result["test_error"] <= 1
+    assert np.isfinite([result["bound"], result["m1_bound"]]).all()
+    assert 0 < result["active_dims"] <= config["settings"]["m1"]["latent_dim"]
+    assert result["m1_seconds_per_epoch"] > 0 and result["m2_seconds_per_epoch"] > 0
+    assert result["seed"] == 0
+    assert result["versions"]["keras_dgm"] == dgm.__version__
+    assert result["dataset"]["class_names"] == [str(i) for i in range(10)]
+    history = list(csv.DictReader((folder / "history.csv").open()))
+    assert len(history) == 6 and {"elbo", "accuracy", "val_accuracy"} <= set(history[0])
+    assert len(list(csv.DictReader((folder / "m1_history.csv").open()))) == 4
+    assert list((folder / "tensorboard").rglob("events*"))
+
+
+def test_the_saved_model_has_the_reported_error(run):
+    folder, _, _ = run
+    model = keras.models.load_model(folder / "model.keras")
+    data = dgm.data.load("digits", 50, seed=0)
+    error = np.mean(model.predict(data.x_test, verbose=0).argmax(-1) != data.y_test)
+    result = json.loads((folder / "result.json").read_text())
+    np.testing.assert_allclose(error, result["test_error"], atol=1e-6)
+
+
+def test_the_table_names_the_baselines_on_the_same_labels(run):
+    folder, output, errors = run
+    result = json.loads((folder / "result.json").read_text())
+    for name in ("k-NN", "logistic regression", "RBF SVM", "label spreading"):
+        assert f"{100 * result['baselines'][name]['test_error']:.2f} %" in output
+        assert name in output
+    assert f"{100 * result['test_error']:.2f} %" in output
+    assert str(folder / "model.keras") in output
+    assert "Traceback" not in errors
+
+
+def test_the_same_seed_gives_the_same_result(run, tmp_path, capsys):
+    folder, _, _ = run
+    again = tmp_path / "again"
+    assert main(["fit", *SHORT, "--run-dir", str(again), "--no-baselines"]) == 0
+    results = [json.loads((f / "result.json").read_text()) for f in (folder, again)]
+    assert results[0]["test_error"] == results[1]["test_error"]
+    np.testing.assert_allclose(results[0]["bound"], results[1]["bound"], rtol=1e-4)
+
+
+def test_m1_alone_and_m2_alone(tmp_path, capsys):
+    for model in ("m1", "m2"):
+        arguments = ["--model", model, "--run-dir", str(tmp_path / model), "--no-baselines"]
+        assert main(["fit", *SHORT, *arguments]) == 0
+        result = json.loads((tmp_path / model / "result.json").read_text())
+        assert 0 <= result["test_error"] < 0.9
+    assert "M1 + RBF SVM" in capsys.readouterr().out
+
+
+def test_draws_report_mean_and_standard_error(tmp_path, capsys):
+    arguments = ["--seeds", "0", "1", "--run-dir", str(tmp_path / "draws"), "--no-baselines"]
+    assert main(["draws", *SHORT, *arguments]) == 0
+    results = json.loads((tmp_path / "draws" / "draws.json").read_text())
+    assert [result["seed"] for result in results] == [0, 1]
+    mean = np.mean([result["test_error"] for result in results])
+    output = capsys.readouterr().out
+    assert f"{100 * mean:.2f} ±" in output and "2 draws" in output
+
+
+def own_file(tmp_path, **arrays):
+    path = tmp_path / "own.npz"
+    np.savez(path, **arrays)
+    return str(path)
+
+
+RNG = np.random.default_rng(0)
+X = RNG.normal(size=[60, 5]).astype("float32")
+Y = np.arange(60) % 3
+
+WRONG = {
+    "unknown data set": (["--dataset", "mnst"], "did you mean 'mnist'"),
+    "unknown recipe": (["--recipe", "digit"], "`recipe` must be one of"),
+    "labels not divisible": (["--num-labeled", "55"], "`num_labeled` must"),
+    "more labels than there are": (["--num-labeled", "5000"], "`num_labeled` must"),
+    "no labels": (["--num-labeled", "0"], "`num_labeled` must"),
+    "negative seed": (["--seed", "-1"], "`seed` must"),
+    "no epochs": (["--m1.epochs", "0"], "`m1.epochs` must"),
+    "a layer of no units": (["--m2.hidden-units", "0"], "`m2.hidden_units` must"),
+    "a rate of nothing": (["--m2.learning-rate", "0"], "`m2.learning_rate` must"),
+    "unknown activation": (["--m1.activation", "softmin"], "`m1.activation` must"),
+    "pca of bits": (["--pca", "5", "--likelihood", "bernoulli"], "`likelihood` must"),
+    "scale of a bernoulli": (["--likelihood", "bernoulli"], "`likelihood_scale`"),
+    "no such file": (["--dataset", "nowhere.npz"], "nowhere.npz"),
+    "faces have no labels": (["--dataset", "frey_face", "--data-dir", "."], "frey_rawface.mat"),
+}
+
+
+@pytest.mark.parametrize("arguments, message", WRONG.values(), ids=WRONG)
+def test_wrong_calls_end_at_once_in_one_line(arguments, message, tmp_path, capsys):
+    assert main(["fit", "--run-dir", str(tmp_path / "run"), *arguments]) == 1
+    errors = capsys.readouterr().err
+    assert message in errors and errors.startswith("error: ")
+    assert errors.count("\n") == 1
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("flag", ["--likelihood", "--model"])
+def test_an_unknown_choice_gets_the_valid_ones(flag, capsys):
+    with pytest.raises(SystemExit) as stopped:
+        main(["fit", flag, "poisson"])
+    assert stopped.value.code == 2
+    output = capsys.readouterr()
+    assert ("gaussian" if flag == "--likelihood" else "m1+m2") in output.out + output.err
+
+
+def test_an_unknown_command(capsys):
+    assert main(["fti"]) == 2
+    assert "fit" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "arrays, message",
+    [
+        ({"y": Y}, "`x`"),
+        ({"x": X, "y": Y.astype("float32")}, "integer"),
+        ({"x": X, "y": Y - 5}, "-5"),
+        ({"x": np.where(X == X.max(), np.nan, X), "y": Y}, "finite"),
+        ({"x": X[:50], "y": Y}, "60"),
+        ({"x": X.astype(object), "y": Y}, "object"),
+    ],
+    ids=["no x", "float labels", "labels below -1", "nan", "lengths", "objects"],
+)
+def test_a_bad_file_is_refused_and_kept(arrays, message, tmp_path, capsys):
+    path = own_file(tmp_path, **arrays)
+    before = open(path, "rb").read()
+    assert main(["fit", "--dataset", path, "--run-dir", str(tmp_path / "run")]) == 1
+    assert message in capsys.readouterr().err
+    assert open(path, "rb").read() == before
+    assert not (tmp_path / "run").exists()
+
+
+def test_values_outside_the_unit_interval_under_bernoulli(tmp_path, capsys):
+    path = own_file(tmp_path, x=X, y=Y)
+    arguments = ["--dataset", path, "--likelihood", "bernoulli", "--run-dir", str(tmp_path / "run")]
+    assert main(["fit", *arguments]) == 1
+    assert "[0, 1]" in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_table_of_ones_own(tmp_path, capsys):
+    centres = 3 * RNG.normal(size=[3, 5])
+    path = own_file(tmp_path, x=centres[Y] + 0.3 * X, y=Y)
+    arguments = ["--dataset", path, "--num-labeled", "9", "--run-dir", str(tmp_path / "run")]
+    assert main(["fit", *SHORT[:-2], *arguments]) == 0
+    assert "M1+M2" in capsys.readouterr().out
+
+
+def test_a_folder_in_use_is_left_alone(run, tmp_path, capsys):
+    folder, _, _ = run
+    before = (folder / "result.json").read_bytes()
+    assert main(["fit", "--run-dir", str(folder)]) == 1
+    assert "--overwrite" in capsys.readouterr().err
+    (tmp_path / "thesis.txt").write_text("mine")
+    assert main(["fit", "--overwrite", "--run-dir", str(tmp_path)]) == 1
+    assert "thesis.txt" in capsys.readouterr().err
+    assert (tmp_path / "thesis.txt").read_text() == "mine"
+    assert (folder / "result.json").read_bytes() == before
+
+
+def test_a_folder_that_cannot_be_written(tmp_path, capsys):
+    (tmp_path / "file").write_text("")
+    assert main(["fit", "--run-dir", str(tmp_path / "file" / "run")]) == 1
+    assert "`run-dir` must be writable" in capsys.readouterr().err
+
+
+def test_absent_data_is_said_at_once_with_what_to_set(tmp_path):
+    command = [sys.executable, "-m", "train", "fit", "--dataset", "mnist"]
+    environment = {**os.environ, "TFDS_DATA_DIR": str(tmp_path)}
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=120)
+    assert done.returncode == 1
+    assert "TFDS_DATA_DIR" in done.stderr
+    assert done.stderr.count("\n") == 1

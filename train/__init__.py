@@ -1,0 +1,1 @@
+"""`python -m train`: training runs from the shell."""

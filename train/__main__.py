@@ -1,0 +1,11 @@
+"""`python -m train`."""
+
+import sys
+
+from train.quiet import quiet_tensorflow
+
+quiet_tensorflow()
+
+from train.cli import main  # noqa: E402
+
+sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,57 @@
+"""The table at the end of a run, for people."""
+
+import numpy as np
+
+from train import run_folder
+
+NAMES = {"m1": "M1 + RBF SVM", "m2": "M2", "m1+m2": "M1+M2"}
+
+
+def table(rows):
+    """Lines of names and test errors, the errors aligned.
+
+    Args:
+        rows: pairs of a name and a text.
+    """
+    width = max(len(name) for name, _ in rows)
+    return "\n".join(f"  {name:<{width}}  {text:>8}" for name, text in rows)
+
+
+def percent(error):
+    """A fraction as text."""
+    return f"{100 * error:.2f} %"
+
+
+def of_run(config, result):
+    """What `fit` prints at its end."""
+    lines = []
+    if result["test_error"] is not None:
+        errors = {NAMES[config.model]: result["test_error"]}
+        for name, baseline in result.get("baselines", {}).items():
+            errors[name] = baseline["test_error"]
+        labels = result["dataset"]["num_labeled"]
+        lines += [f"test error on {result['dataset']['name']}, {labels} labels:"]
+        lines += [table([(name, percent(error)) for name, error in errors.items()])]
+    if "active_dims" in result:
+        lines += [
+            f"M1: {result['m1_bound']:.2f} nats on test data, "
+            f"{result['active_dims']} of {config.settings.m1.latent_dim} latent dimensions active"
+        ]
+    model = config.folder / run_folder.MODEL
+    lines += [f"{result['seconds']:.0f} s of training; the model is {model}"]
+    return "\n".join(lines)
+
+
+def of_draws(config, results):
+    """What `draws` prints: the mean over the runs and its standard error."""
+    if results[0]["test_error"] is None:
+        return f"{len(results)} draws; the data has no labels to err on"
+    errors = {NAMES[config.model]: [result["test_error"] for result in results]}
+    for name in results[0].get("baselines", {}):
+        errors[name] = [result["baselines"][name]["test_error"] for result in results]
+    rows = []
+    for name, values in errors.items():
+        spread = np.std(values, ddof=1) / len(values) ** 0.5 if len(values) > 1 else 0.0
+        rows.append((name, f"{100 * np.mean(values):.2f} ± {100 * spread:.2f} %"))
+    heading = f"test error, mean ± standard error over {len(results)} draws:"
+    return heading + "\n" + table(rows)
