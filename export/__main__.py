@@ -1,0 +1,11 @@
+"""`python -m export`."""
+
+import sys
+
+from train.quiet import quiet_tensorflow
+
+quiet_tensorflow()
+
+from export.cli import main  # noqa: E402
+
+sys.exit(main(sys.argv[1:]))

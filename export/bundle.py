@@ -1,0 +1,165 @@
+"""Writes a bundle: everything is made and verified in a temporary folder, then moved into place."""
+
+import contextlib
+import errno
+import json
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+from export import browser, litert, litert_files, measure, reference, report, servable, verify
+
+FORMAT = 1
+NUM_PERSONALISE = 200
+
+
+def write(source, output, version=None):
+    """Write and verify the bundle of a `Source`, and return its report.
+
+        servable/NAME/VERSION/   for TF Serving, beside the versions that are there
+        litert/                  LiteRT files, card.json, labels.txt, browser/
+        models.config, batching.config, docker-compose.yml, examples/
+        report.json, report.md   sizes, errors, differences, latencies
+        bundle.json              marks the folder as a bundle
+
+    Args:
+        source: a `Source`.
+        output: a new or empty folder, or one that holds a bundle of the same name.
+        version: of the servable; None: the next free one.
+
+    Raises:
+        ValueError: if an argument is at fault, or an artifact fails its verification; what was at
+            `output` is untouched.
+        OSError: if the disk is full, say; the same holds.
+    """
+    output = Path(output)
+    check_output(output, source.name)
+    version = servable.next_version(output / "servable" / source.name, version)
+    with temporary_folder(output) as folder:
+        made = make(source, folder, version)
+        place(folder, output, source.name, version)
+    return made
+
+
+def make(source, folder, version):
+    """Write everything into `folder` and verify it."""
+    cases = reference.cases(source)
+    model = folder / "servable" / source.name / str(version)
+    model.parent.mkdir(parents=True)
+    servable.write_model(model, source, cases)
+    servable.write_configuration(folder, source, cases)
+    differences = {"saved_model": verify.saved_model(model, cases)}
+
+    files = folder / "litert"
+    files.mkdir()
+    litert_files.write(files, source, calibration(source))
+    x, y = reference.examples(source, NUM_PERSONALISE)
+    differences["litert"] = verify.litert_folder(files, cases, x, y)
+    if source.class_names:
+        (files / "browser").mkdir()
+        browser.write_source(files / "browser", source, x, y)
+        differences["browser"] = browser.verify(files / "browser")
+
+    x, y, expected = measure.test_set(source, x)
+    rows = [measure.saved_model(model, source, x, y, expected)]
+    for file in sorted(files.glob("*.tflite"), key=report_order):
+        rows.append(measure.litert_file(file, source, x, y, expected))
+    made = report.make(source, version, rows, differences, len(x), y, expected)
+    write_json(folder / "report.json", made)
+    (folder / "report.md").write_text(report.table(made) + "\n", encoding="utf-8")
+    card = {row["artifact"]: row for row in rows if row["artifact"].endswith(".tflite")}
+    write_json(files / "card.json", {"name": source.name, "files": card})
+    marker = {"format": FORMAT, "name": source.name, "version": version}
+    write_json(folder / verify.MARKER, marker)
+    return made
+
+
+def report_order(file):
+    """The kind of a LiteRT file, then its precision, as `litert.FORMATS` has them."""
+    stem, _, precision = file.stem.partition("_")
+    return stem, litert.FORMATS.index(precision) if precision in litert.FORMATS else 0
+
+
+def calibration(source):
+    """Inputs that calibrate int8: of the training set, or what the model generates."""
+    count = litert_files.NUM_CALIBRATION
+    if source.data is None:
+        return reference.generated(source.model, count)
+    x = source.data.x_train
+    return x[:: max(1, len(x) // count)][:count]
+
+
+def check_output(output, name):
+    """Refuse a folder that is not new, empty, or a bundle of that name.
+
+    Raises:
+        ValueError: naming what stands there.
+    """
+    if output.exists() and not output.is_dir():
+        raise ValueError(f"`output` must be a folder, got the file {output}")
+    found = sorted(path.name for path in output.iterdir()) if output.exists() else []
+    if not found:
+        return
+    marked = verify.read_marker(output)
+    if marked is None:
+        raise ValueError(
+            f"`output` must be a new or empty folder, or hold a bundle, got {output}, "
+            f"which holds {', '.join(found[:5])}"
+        )
+    if marked.get("format") != FORMAT:
+        raise ValueError(f"`output` holds a bundle of another format: {marked}")
+    if marked.get("name") != name:
+        raise ValueError(f"`output` holds the bundle of {marked.get('name')!r}, not of {name!r}")
+
+
+@contextlib.contextmanager
+def temporary_folder(output):
+    """A folder beside `output`, on the same file system, gone afterwards."""
+    output.absolute().parent.mkdir(parents=True, exist_ok=True)
+    folder = tempfile.mkdtemp(prefix=f".{output.name}-", dir=output.absolute().parent)
+    try:
+        yield Path(folder)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def place(folder, output, name, version):
+    """Move a finished bundle to `output`; each part appears there whole.
+
+    A new version of the servable appears first. The other parts replace the earlier ones.
+    """
+    with contextlib.suppress(OSError):
+        os.chmod(folder, 0o755)
+    if not output.exists() or not any(output.iterdir()):
+        os.replace(folder, output)  # an empty folder may be replaced
+        return
+    target = output / "servable" / name / str(version)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        os.rename(folder / "servable" / name / str(version), target)
+    except OSError as error:
+        if error.errno in (errno.ENOTEMPTY, errno.EEXIST):
+            raise ValueError(f"`version` must be free, got {version}: {target} exists") from None
+        raise
+    shutil.rmtree(folder / "servable")
+    earlier = folder / ".earlier"
+    earlier.mkdir()
+    for part in sorted(folder.iterdir()):
+        if part == earlier:
+            continue
+        if (output / part.name).exists():
+            os.rename(output / part.name, earlier / part.name)
+        os.rename(part, output / part.name)
+
+
+def write_json(path, content):
+    path.write_text(json.dumps(content, indent=2, default=_plain) + "\n", encoding="utf-8")
+
+
+def _plain(value):
+    if isinstance(value, np.generic):
+        return value.item()
+    raise TypeError(f"not for JSON: {value!r}")

@@ -1,0 +1,129 @@
+"""The commands of `python -m export`."""
+
+import dataclasses
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import tensorflow as tf
+import tyro
+
+from export import benchmark, bundle, report, source, verify
+
+USAGE = """usage: python -m export COMMAND [options], each with --help
+
+  bundle     write the TF Serving folder and the LiteRT files of a trained model, and verify them
+  verify     verify a bundle again
+  web        write the page that runs a bundle in a browser, or serve it on 127.0.0.1
+  benchmark  measure a bundle's speed against what the machine allows
+"""
+
+
+@dataclasses.dataclass(frozen=True)
+class BundleConfig:
+    """Write the TF Serving folder and the LiteRT files of a trained model, and verify them.
+
+    Without data (a .keras file and no --dataset), int8 is calibrated on images that the model
+    generates, and no test error is reported.
+    """
+
+    source: Annotated[Path, tyro.conf.Positional]
+    """A run folder of `python -m train fit`, or a .keras file."""
+    output: Path
+    """The bundle's folder: new or empty, or a bundle that gets another version."""
+    name: str | None = None
+    """Of the servable; by default that of the data set, or of the file."""
+    version: int | None = None
+    """Of the servable; by default the next free integer."""
+    class_names: tuple[str, ...] | None = None
+    """K names; by default those of the data set."""
+    image_shape: tuple[int, ...] | None = None
+    """Height, width and, in colour, channels; by default those of the data set."""
+    dataset: str | None = None
+    """For calibration and testing; by default that of the run."""
+    seed: int | None = None
+    """Of the split of the data; by default that of the run, or 0."""
+    data_dir: Path | None = None
+    """Where the data is; by default that of the run, or TFDS_DATA_DIR."""
+
+
+@dataclasses.dataclass(frozen=True)
+class VerifyConfig:
+    """Run every artifact of a bundle again, and compare with the answers that Keras gave."""
+
+    folder: Annotated[Path, tyro.conf.Positional]
+    """Of the bundle."""
+
+
+@dataclasses.dataclass(frozen=True)
+class BenchmarkConfig:
+    """Measure a classifier's speed on one thread, in units of what the machine allows.
+
+    LiteRT at batch 1 against the time to read its weights from memory and, where it is installed,
+    against OpenVINO; the SavedModel at batch 64 against bare matrix products.
+    """
+
+    folder: Annotated[Path, tyro.conf.Positional]
+    """Of the bundle."""
+
+
+def run_bundle(args):
+    config = tyro.cli(BundleConfig, args=args, prog="python -m export bundle")
+    bundle_source = source.load(
+        config.source,
+        name=config.name,
+        class_names=config.class_names,
+        image_shape=config.image_shape,
+        dataset=config.dataset,
+        seed=config.seed,
+        data_dir=config.data_dir,
+    )
+    print(f"writing to {config.output}", flush=True)
+    try:
+        made = bundle.write(bundle_source, config.output, config.version)
+    except (OSError, tf.errors.OpError) as error:
+        raise ValueError(
+            f"`output` could not be written, nothing of it is left: {error}"
+        ) from error
+    print(report.table(made))
+    print(f"\nverified; docker compose -f {config.output}/docker-compose.yml up")
+
+
+def run_verify(args):
+    config = tyro.cli(VerifyConfig, args=args, prog="python -m export verify")
+    print(f"verified: at most {verify.bundle(config.folder):.1e} from Keras")
+
+
+def run_benchmark(args):
+    config = tyro.cli(BenchmarkConfig, args=args, prog="python -m export benchmark")
+    print(benchmark.table(benchmark.run(config.folder)))
+
+
+def run_web(args):
+    from export.web import run
+
+    run(args)
+
+
+COMMANDS = {
+    "bundle": run_bundle,
+    "verify": run_verify,
+    "web": run_web,
+    "benchmark": run_benchmark,
+}
+
+
+def main(args):
+    """Run a command; 2 for a wrong call, 1 for an argument or an artifact at fault."""
+    if not args or args[0] in ("-h", "--help"):
+        print(USAGE, end="")
+        return 0 if args else 2
+    if args[0] not in COMMANDS:
+        print(f"error: unknown command {args[0]!r}\n{USAGE}", end="", file=sys.stderr)
+        return 2
+    try:
+        COMMANDS[args[0]](args[1:])
+    except (ValueError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    return 0

@@ -1,0 +1,116 @@
+"""LiteRT (TFLite) files of a model's functions: float32, float16, dynamic-range and int8."""
+
+import contextlib
+import os
+import tempfile
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+FORMATS = ("float32", "float16", "dynamic", "int8")
+Samples = Mapping[str, Mapping[str, np.ndarray]]
+
+
+class Endpoint(NamedTuple):
+    """One signature of a file.
+
+    Attributes:
+        function: of tensors, by position; returns a dict of named tensors.
+        inputs: their specs, named.
+    """
+
+    function: Callable[..., Any]
+    inputs: list[tf.TensorSpec]
+
+
+class Functions:
+    """Functions that become LiteRT files; a context, in which they are traced once.
+
+    Args:
+        endpoints: by the name of their signature.
+    """
+
+    def __init__(self, endpoints: Mapping[str, Endpoint]):
+        self._folder = tempfile.TemporaryDirectory(prefix="litert-")
+        with quiet():
+            archive = keras.export.ExportArchive()
+            for name, (function, inputs) in endpoints.items():
+                archive.add_endpoint(name, function, input_signature=inputs)
+            archive.write_out(self._folder.name, verbose=False)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self._folder.cleanup()
+
+    def write(
+        self,
+        path: Path,
+        names: list[str],
+        precision: str = "float32",
+        samples: Samples | None = None,
+        variables: bool = False,
+    ) -> None:
+        """Write a file of built-in operations with a signature for each of some functions.
+
+        Args:
+            path: of the file.
+            names: of the functions.
+            precision: one of `FORMATS`.
+            samples: for int8, the inputs [N, ...] by signature and name that calibrate it.
+            variables: whether the functions change variables.
+        """
+        if precision not in FORMATS:
+            raise ValueError(f"`precision` must be one of {FORMATS}, got {precision!r}")
+        with quiet():
+            converter = tf.lite.TFLiteConverter.from_saved_model(
+                self._folder.name, signature_keys=names
+            )
+            converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
+            converter.experimental_enable_resource_variables = variables
+            if precision != "float32":
+                converter.optimizations = [tf.lite.Optimize.DEFAULT]
+            if precision == "float16":
+                converter.target_spec.supported_types = [tf.float16]
+            if precision == "int8":
+                if not samples:
+                    raise ValueError("`samples` must be given for int8, got none")
+                converter.representative_dataset = lambda: _calibration(names, samples)
+                converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+            try:
+                content = converter.convert()
+            except Exception as error:  # the converter's own has no public name
+                raise ValueError(f"{path.name} cannot be converted to LiteRT: {error}") from error
+        path.write_bytes(content)
+
+
+def _calibration(names: list[str], samples: Samples) -> Iterator[tuple[str, dict[str, Any]]]:
+    for name in names:
+        inputs = samples[name]
+        for row in range(len(next(iter(inputs.values())))):
+            yield name, {key: values[row : row + 1] for key, values in inputs.items()}
+
+
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+    """Silences what the converter writes to the file descriptor of stderr, unless it fails."""
+    with tempfile.TemporaryFile() as log, warnings.catch_warnings():
+        # The converter calibrates int8 with the interpreter that it says is deprecated.
+        warnings.filterwarnings("ignore", ".*tf.lite.Interpreter is deprecated", UserWarning)
+        kept = os.dup(2)
+        os.dup2(log.fileno(), 2)
+        try:
+            yield
+        except BaseException:
+            log.seek(0)
+            os.write(kept, log.read())
+            raise
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)

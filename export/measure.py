@@ -1,0 +1,143 @@
+"""What the artifacts of a bundle weigh, how often they err, and how long they take."""
+
+import time
+from pathlib import Path
+
+import numpy as np
+
+from export import litert, runners
+from export.runners import LiteRT, VerificationError
+
+BATCH_SIZES = (1, 64)
+REPEATS = {1: 200, 64: 50}
+# Of a quantised file over Keras, in percentage points.
+ALLOWED_INCREASE = 0.2
+
+
+def test_set(source, generated):
+    """The examples to measure on, x [N, D] and y [N] or None, and Keras' own answer.
+
+    `generated` [N, D] stands in where there is no test set.
+    """
+    data = source.data
+    has_test = data is not None and len(data.x_test)
+    x = data.x_test if has_test else generated
+    labels = data.y_test if has_test and source.class_names else None
+    if not source.class_names:
+        return x, None, source.model.embed(x)
+    return x, labels, source.model.predict(x, batch_size=1000, verbose=0)
+
+
+def saved_model(folder, source, x, y, expected):
+    """A row of the report."""
+    output = "probabilities" if source.class_names else "embedding"
+    requests = [
+        {"signature": "serving_default", "inputs": {"images": x[i : i + 1000]}}
+        for i in range(0, len(x), 1000)
+    ]
+    timed = [
+        {
+            "signature": "serving_default",
+            "inputs": {"images": rows(x, size)},
+            "repeat": REPEATS[size],
+        }
+        for size in BATCH_SIZES
+    ]
+    answers = runners.run_saved_model(folder, [*requests, *timed])
+    for answer in answers:
+        if "error" in answer:
+            raise VerificationError(f"{folder}: {answer['error']}")
+    count = len(requests)
+    found = np.concatenate([answer["outputs"][output] for answer in answers[:count]])
+    latency = {
+        size: percentiles(answer["seconds"])
+        for size, answer in zip(BATCH_SIZES, answers[count:], strict=True)
+    }
+    # What a server loads: without the warm-up requests and the reference.
+    files = [path for path in Path(folder).rglob("*") if path.is_file()]
+    size = sum(path.stat().st_size for path in files if path.parent.name != "assets.extra")
+    return row("SavedModel, C library", size, found, expected, y, latency)
+
+
+def litert_file(file, source, x, y, expected):
+    """A row of the report; of a quantised file, after a check of its error.
+
+    Raises:
+        VerificationError: if it errs too much more often than Keras.
+    """
+    model = LiteRT(file)
+    signature, output = (
+        ("classify", "probabilities")
+        if source.class_names
+        else (
+            "embed",
+            "embedding",
+        )
+    )
+    if "infer" in model.signatures:
+        signature = "infer"
+    found = model.run_all(signature, images=x)[output]
+    latency = {size: percentiles(clock(model, signature, rows(x, size))) for size in BATCH_SIZES}
+    line = row(file.name, file.stat().st_size, found, expected, y, latency)
+    if file.stem.endswith(litert.FORMATS[0]) and not line["max_difference"] <= 1e-5 * max(
+        1, np.abs(expected).max()
+    ):
+        raise VerificationError(
+            f"{file.name} must differ from Keras by at most 1e-5, got {line['max_difference']}"
+        )
+    if y is not None:
+        check_error(file.name, found, expected, y)
+    return line
+
+
+def check_error(name, found, expected, y):
+    """Refuse a file that errs more often than Keras by 0.2 points, and by more than chance.
+
+    Chance: two standard errors of the difference, that is 2 sqrt(n) / N where n of N examples
+    change their class. In a set of 10,000 the 0.2 points decide, in one of 400 this does.
+    """
+    changed = (found.argmax(1) != expected.argmax(1)).sum()
+    increase = 100 * (error(found, y) - error(expected, y))
+    allowed = max(ALLOWED_INCREASE, 200 * np.sqrt(changed) / len(y))
+    if increase > allowed:
+        raise VerificationError(
+            f"{name} must not err over {allowed:.2f} points more often than Keras on the test "
+            f"set, got {increase:.2f}"
+        )
+
+
+def row(name, size, found, expected, y, latency):
+    return {
+        "artifact": name,
+        "bytes": size,
+        "test_error": None if y is None else error(found, y),
+        "max_difference": float(np.abs(found - expected).max()),
+        "latency_ms": latency,
+    }
+
+
+def error(probabilities, y):
+    """The fraction of examples that are classified wrongly."""
+    known = y >= 0
+    return float((probabilities.argmax(1) != y)[known].mean())
+
+
+def rows(x, count):
+    """`count` rows of x, from the start again where it has fewer."""
+    return x[np.arange(count) % len(x)]
+
+
+def clock(model, signature, images):
+    """Seconds of repeated runs."""
+    model.run(signature, images=images)
+    seconds = []
+    for _ in range(REPEATS[len(images)]):
+        started = time.perf_counter()
+        model.run(signature, images=images)
+        seconds.append(time.perf_counter() - started)
+    return seconds
+
+
+def percentiles(seconds):
+    """The median and the 99th percentile, in milliseconds."""
+    return [float(1000 * np.percentile(seconds, q)) for q in (50, 99)]

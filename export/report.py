@@ -1,0 +1,55 @@
+"""The report of a bundle: one table."""
+
+import platform
+from importlib import metadata
+
+from export import measure
+
+PACKAGES = ("keras_dgm", "keras", "tensorflow", "ai-edge-litert", "numpy")
+
+
+def make(source, version, rows, differences, count, labels, expected):
+    """The content of report.json."""
+    return {
+        "name": source.name,
+        "version": version,
+        "model": type(source.model).__name__,
+        "test_examples": count if labels is not None else None,
+        "keras_test_error": None if labels is None else measure.error(expected, labels),
+        "largest_difference_to_keras": differences,
+        "artifacts": rows,
+        "threads": 1,
+        "versions": {name: _version(name) for name in PACKAGES}
+        | {"python": platform.python_version()},
+    }
+
+
+def table(made):
+    """A report as Markdown."""
+    error = _percent(made["keras_test_error"])
+    lines = [
+        f"{made['model']} {made['name']}, version {made['version']}; "
+        f"Keras: test error {error} on {made['test_examples'] or 'no'} examples; "
+        f"{made['threads']} thread",
+        "",
+        "| artifact | kB | test error | largest difference | batch 1, ms | batch 64, ms |",
+        "|---|--:|--:|--:|--:|--:|",
+    ]
+    for row in made["artifacts"]:
+        times = [f"{median:.3f} (p99 {high:.3f})" for median, high in row["latency_ms"].values()]
+        lines.append(
+            f"| {row['artifact']} | {row['bytes'] / 1000:.0f} | {_percent(row['test_error'])} "
+            f"| {row['max_difference']:.1e} | {' | '.join(times)} |"
+        )
+    return "\n".join(lines)
+
+
+def _percent(value):
+    return "–" if value is None else f"{100 * value:.2f} %"
+
+
+def _version(name):
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return None

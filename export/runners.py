@@ -1,0 +1,115 @@
+"""Runs what was exported: a SavedModel in a process of its own, a LiteRT file in this one."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+from ai_edge_litert import schema_py_generated as schema
+from ai_edge_litert.interpreter import Interpreter
+
+from export import capi_process, litert, servable
+
+TIMEOUT = 300
+FULLY_CONNECTED = schema.BuiltinOperator.FULLY_CONNECTED
+
+
+class VerificationError(ValueError):
+    """An artifact that does not do what it should."""
+
+
+def run_saved_model(folder, requests, threads=1):
+    """Answers of the C library, in a process that does not import TensorFlow.
+
+    Args:
+        folder: of the SavedModel.
+        requests: dicts with "signature", "inputs" and, to time it, "repeat".
+        threads: of the session.
+
+    Returns:
+        A dict for each request, with "outputs" and "seconds", or "code" and "error".
+
+    Raises:
+        VerificationError: if the model does not load.
+    """
+    names = {name: found for name, (found, _) in servable.signatures(folder).items()}
+    lines = [json.dumps(names)]
+    for request in requests:
+        inputs = {name: capi_process.encode(value) for name, value in request["inputs"].items()}
+        kept = {key: request[key] for key in ("signature", "repeat") if key in request}
+        lines.append(json.dumps({**kept, "inputs": inputs}))
+    done = subprocess.run(
+        [sys.executable, "-m", "export.capi_process", str(Path(folder).resolve()), str(threads)],
+        input="\n".join(lines),
+        capture_output=True,
+        text=True,
+        cwd=Path(__file__).resolve().parents[1],
+        timeout=TIMEOUT,
+    )
+    if done.returncode:
+        raise VerificationError(
+            f"{folder} does not load in TensorFlow's C library: {done.stderr[-2000:]}"
+        )
+    answers = [json.loads(line) for line in done.stdout.splitlines()]
+    for answer in answers:
+        if "outputs" in answer:
+            answer["outputs"] = {k: capi_process.decode(v) for k, v in answer["outputs"].items()}
+    return answers
+
+
+class LiteRT:
+    """A LiteRT file, on one thread.
+
+    Args:
+        file: its path.
+    """
+
+    def __init__(self, file, threads=1):
+        self.file = Path(file)
+        with litert.quiet():
+            self._interpreter = Interpreter(str(file), num_threads=threads)
+            self._interpreter.allocate_tensors()
+        self.signatures = self._interpreter.get_signature_list()
+        self._runners = {
+            name: self._interpreter.get_signature_runner(name) for name in self.signatures
+        }
+
+    def run(self, signature, **inputs):
+        """The outputs of a signature, by name."""
+        return self._runners[signature](**inputs)
+
+    def run_all(self, signature, batch_size=500, **inputs):
+        """The same for many rows, in batches."""
+        count = len(next(iter(inputs.values())))
+        parts = [
+            self.run(signature, **{k: v[i : i + batch_size] for k, v in inputs.items()})
+            for i in range(0, count, batch_size)
+        ]
+        return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+
+def matrices(file):
+    """The shapes (outputs, inputs) of the matrices of a LiteRT file's first function, in order."""
+    model = schema.ModelT.InitFromPackedBuf(Path(file).read_bytes(), 0)
+    graph = model.subgraphs[0]
+    found = []
+    for operator in graph.operators:
+        code = model.operatorCodes[operator.opcodeIndex]
+        if max(code.builtinCode, code.deprecatedBuiltinCode) == FULLY_CONNECTED:
+            found.append(tuple(int(n) for n in graph.tensors[operator.inputs[1]].shape))
+    return found
+
+
+def operations(file):
+    """The names of the operations in a LiteRT file: built-in ones, then custom ones."""
+    names = {v: k for k, v in vars(schema.BuiltinOperator).items() if isinstance(v, int)}
+    model = schema.ModelT.InitFromPackedBuf(Path(file).read_bytes(), 0)
+    builtin, custom = set(), set()
+    for code in model.operatorCodes:
+        number = max(code.builtinCode, code.deprecatedBuiltinCode)
+        if number == schema.BuiltinOperator.CUSTOM:
+            custom.add(code.customCode.decode())
+        else:
+            builtin.add(names[number])
+    return builtin, custom

@@ -1,0 +1,133 @@
+"""The folder that TF Serving's official image serves: model, warm-up, configuration, examples."""
+
+import base64
+import json
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+from tensorflow.core.protobuf import saved_model_pb2
+from tensorflow_serving.apis import predict_pb2, prediction_log_pb2
+
+from export import reference, templates
+from export.capi import Names
+from keras_dgm.serving import saved_model
+
+WARMUP = "tf_serving_warmup_requests"
+REFERENCE = "reference.json"
+WARMUP_ROWS = 4
+
+
+def versions(folder):
+    """The versions in the folder of a servable, sorted."""
+    if not folder.is_dir():
+        return []
+    return sorted(int(path.name) for path in folder.iterdir() if path.name.isdigit())
+
+
+def next_version(folder, wanted=None):
+    """The version to write: the next free one, or `wanted`.
+
+    Raises:
+        ValueError: if `wanted` is there already, or not positive.
+    """
+    found = versions(folder)
+    if wanted is None:
+        return max(found, default=0) + 1
+    if wanted < 1 or wanted in found:
+        raise ValueError(
+            f"`version` must be a positive integer that {folder} does not hold, "
+            f"got {wanted}; it holds {found}"
+        )
+    return wanted
+
+
+def write_model(folder, source, cases):
+    """Write the SavedModel with its warm-up requests and the reference to verify it with."""
+    saved_model.write(folder, source.model, source.class_names, source.image_shape)
+    extra = Path(folder, "assets.extra")
+    extra.mkdir()
+    reference.save(extra / REFERENCE, cases)
+    with tf.io.TFRecordWriter(str(extra / WARMUP)) as writer:
+        for log in warmup(folder, source.name, cases):
+            writer.write(log.SerializeToString(deterministic=True))
+
+
+def warmup(folder, name, cases):
+    """A PredictionLog for each Predict signature, from the first good case of it."""
+    methods = {key: method for key, (_, method) in signatures(folder).items()}
+    for signature, method in methods.items():
+        if method != tf.saved_model.PREDICT_METHOD_NAME:
+            continue
+        case = next(c for c in cases if c["signature"] == signature and "outputs" in c)
+        log = prediction_log_pb2.PredictionLog()
+        log.predict_log.request.CopyFrom(request(name, signature, case["inputs"], WARMUP_ROWS))
+        yield log
+
+
+def request(name, signature, inputs, rows=None):
+    """A PredictRequest of the first rows of some inputs."""
+    message = predict_pb2.PredictRequest()
+    message.model_spec.name = name
+    message.model_spec.signature_name = signature
+    for key, values in inputs.items():
+        message.inputs[key].CopyFrom(tf.make_tensor_proto(values[:rows]))
+    return message
+
+
+def signatures(folder):
+    """The tensors and the method of each signature of a SavedModel, by name."""
+    content = Path(folder, "saved_model.pb").read_bytes()
+    (graph,) = saved_model_pb2.SavedModel.FromString(content).meta_graphs
+    return {
+        name: (
+            Names(
+                {key: tensor.name for key, tensor in sorted(signature.inputs.items())},
+                {key: tensor.name for key, tensor in sorted(signature.outputs.items())},
+            ),
+            signature.method_name,
+        )
+        for name, signature in graph.signature_def.items()
+        if not name.startswith("__")
+    }
+
+
+def write_configuration(folder, source, cases):
+    """Write what `docker compose up` and the two example clients need, around `servable/`.
+
+    The examples are real inputs, with the answer that the server has to give.
+    """
+    examples = Path(folder, "examples")
+    examples.mkdir()
+    fill = templates.filler(name=source.name)
+    Path(folder, "models.config").write_text(fill(templates.MODELS_CONFIG))
+    Path(folder, "batching.config").write_text(fill(templates.BATCHING_CONFIG))
+    Path(folder, "docker-compose.yml").write_text(fill(templates.DOCKER_COMPOSE))
+    (examples / "grpc_client.py").write_text(fill(templates.GRPC_CLIENT))
+    curl = examples / "curl.sh"
+    curl.write_text(fill(templates.CURL))
+    default = next(c for c in cases if c["signature"] == "serving_default")
+    rows = {key: values[:2] for key, values in default["inputs"].items()}
+    _write_json(examples / "predict.json", {"inputs": _jsonable(rows)})
+    expected = {key: values[:2] for key, values in default["outputs"].items()}
+    _write_json(examples / "expected.json", {"outputs": _jsonable(expected)})
+    for case in cases:
+        if case["signature"] == "image_bytes" and "outputs" in case:
+            file = case["inputs"]["image_bytes"][0]
+            (examples / "image.png").write_bytes(file)
+            encoded = {"b64": base64.b64encode(file).decode()}
+            body = {"signature_name": "image_bytes", "inputs": {"image_bytes": [encoded]}}
+            _write_json(examples / "predict_png.json", body)
+            curl.write_text(fill(templates.CURL + templates.CURL_PNG))
+    curl.chmod(0o755)
+
+
+def _jsonable(arrays):
+    return {
+        key: [v.decode() for v in values] if values.dtype == object else np.asarray(values).tolist()
+        for key, values in arrays.items()
+    }
+
+
+def _write_json(path, content):
+    path.write_text(json.dumps(content) + "\n", encoding="utf-8")

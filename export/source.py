@@ -1,0 +1,176 @@
+"""What is exported: a trained model, its class names, and the data that calibrates and tests it."""
+
+import dataclasses
+import json
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import keras
+
+import keras_dgm as dgm
+from keras_dgm.serving import saved_model
+
+MODELS = ("M1", "M2", "StackedM1M2")
+
+
+@dataclasses.dataclass(frozen=True)
+class Source:
+    """A trained model and what belongs to it.
+
+    Attributes:
+        model: an `M1`, `M2` or `StackedM1M2`.
+        name: of the servable, a file name.
+        class_names: K names; none for M1.
+        image_shape: of an example; None for tables.
+        data: a `Dataset`; None where there is none.
+    """
+
+    model: Any
+    name: str
+    class_names: tuple[str, ...]
+    image_shape: tuple[int, ...] | None
+    data: dgm.data.Dataset | None
+
+
+def load(
+    path,
+    *,
+    name=None,
+    class_names=None,
+    image_shape=None,
+    dataset=None,
+    seed=None,
+    data_dir=None,
+):
+    """Load a run folder of `python -m train fit`, or a `.keras` file.
+
+    Args:
+        path: the folder or the file.
+        name: of the servable; None: that of the data set, or of the file.
+        class_names: K names; None: those of the data set, or numbers.
+        image_shape: None: that of the data set.
+        dataset: a name or file for `keras_dgm.data.load`; None: the run's; a `.keras` file has
+            none.
+        seed: of the split; None: the run's, or 0.
+        data_dir: where the data is; None: the run's.
+
+    Raises:
+        ValueError: naming the argument, the rule and the value received.
+    """
+    path = Path(path)
+    config: dict[str, Any] = {}
+    result: dict[str, Any] = {}
+    file = path
+    if path.is_dir():
+        file = path / "model.keras"
+        config = _read_json(path / "config.json")
+        result = _read_json(path / "result.json").get("dataset", {})
+    model = load_model(file)
+    dataset = dataset or config.get("dataset")
+    data = None
+    if dataset is not None:
+        seed = config.get("seed", 0) if seed is None else seed
+        data = dgm.data.load(dataset, seed=seed, data_dir=data_dir or config.get("data_dir"))
+        if data.num_features != model.input_dim:
+            raise ValueError(
+                f"`dataset` must have {model.input_dim} features, as the model, "
+                f"got {data.num_features} in {dataset}"
+            )
+    if class_names is None:
+        class_names = result.get("class_names") or (data and data.class_names) or None
+    if image_shape is None:
+        image_shape = result.get("image_shape") or (data and data.image_shape)
+    return Source(
+        model=model,
+        name=_check_name(name or (Path(dataset).stem if dataset else file.stem)),
+        class_names=saved_model.check_class_names(class_names, getattr(model, "num_classes", None)),
+        image_shape=saved_model.check_image_shape(image_shape, model.input_dim),
+        data=data,
+    )
+
+
+def load_model(file):
+    """A model of this package from a `.keras` file, in Keras' safe mode.
+
+    Raises:
+        ValueError: if it is no `.keras` file, of another class, or cannot be loaded.
+    """
+    file = Path(file)
+    if not file.is_file():
+        raise ValueError(f"`source` must be a .keras file or a run folder that holds one: {file}")
+    if file.suffix != ".keras" or not zipfile.is_zipfile(file):
+        raise ValueError(f"`source` must be a .keras file, got {file}, which is none")
+    try:
+        with zipfile.ZipFile(file) as archive:
+            metadata = json.loads(archive.read("metadata.json"))
+            config = json.loads(archive.read("config.json"))
+    except (KeyError, ValueError, zipfile.BadZipFile) as error:
+        raise ValueError(f"`source` must be a .keras file, got {file}: {error}") from None
+    name = config.get("registered_name")
+    if name not in {f"keras_dgm>{model}" for model in MODELS}:
+        raise ValueError(
+            f"`source` must hold a model of keras_dgm, one of {', '.join(MODELS)}, "
+            f"got {name or config.get('class_name')!r} in {file}"
+        )
+    version = str(metadata.get("keras_version"))
+    if _numbers(version) > _numbers(keras.__version__):
+        raise ValueError(
+            f"`source` must be saved by Keras {keras.__version__} or an older one, "
+            f"got a file of Keras {version}: {file}"
+        )
+    try:
+        model = keras.models.load_model(file, compile=False, safe_mode=True)
+    except Exception as error:  # Keras raises whatever its parts do
+        raise ValueError(
+            f"`source` cannot be loaded, it may be damaged or of a newer keras_dgm: {file}: {error}"
+        ) from error
+    return in_float32(model)
+
+
+def in_float32(model):
+    """The model, or a copy that computes in float32 of one trained in mixed precision."""
+    if model.dtype_policy.name == "float32":
+        return model
+    config = _float32_config(keras.saving.serialize_keras_object(model))
+    copy = keras.saving.deserialize_keras_object(config)
+    copy.build((None, model.input_dim))
+    copy.set_weights(model.get_weights())
+    return copy
+
+
+def _float32_config(config):
+    """A config with every data type replaced by float32."""
+    if isinstance(config, (list, tuple)):
+        return [_float32_config(value) for value in config]
+    if not isinstance(config, dict):
+        return config
+    if config.get("class_name") == "DTypePolicy":
+        return {**config, "config": {"name": "float32"}}
+    return {
+        key: "float32" if key == "dtype" and isinstance(value, str) else _float32_config(value)
+        for key, value in config.items()
+    }
+
+
+def _numbers(version):
+    """The first two numbers of a version, for comparison."""
+    parts = version.split(".")[:2]
+    return tuple(int(part) if part.isdigit() else 0 for part in parts)
+
+
+def _read_json(path):
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ValueError(
+            f"`source` must be a run folder, which holds {path.name}: {path}"
+        ) from None
+    except ValueError as error:
+        raise ValueError(f"`source` holds an unreadable {path}: {error}") from None
+
+
+def _check_name(name):
+    if not name or not all(c.isalnum() or c in "-_." for c in name) or name.startswith("."):
+        raise ValueError(f"`name` must be letters, digits, '-', '_' and '.', got {name!r}")
+    return name

@@ -1,0 +1,186 @@
+"""Holds every artifact against what Keras answers; nothing is reported that was not run."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+
+from export import browser, litert, litert_files, reference, runners, servable
+from export.runners import LiteRT, VerificationError, operations
+
+MARKER = "bundle.json"
+TOLERANCE = 1e-5
+# The signatures of a LiteRT file, by those of the SavedModel with the same inputs and outputs.
+SAME_SIGNATURE = {"serving_default": "classify", "embed": "embed", "generate": "generate"}
+STATEFUL = {"READ_VARIABLE", "ASSIGN_VARIABLE", "VAR_HANDLE", "CALL_ONCE"}
+ADAPTATION_STEPS = 30
+
+
+def saved_model(folder, cases):
+    """Every signature through the C library; the largest difference to Keras.
+
+    Raises:
+        VerificationError: if an answer is another, or a bad request is not refused.
+    """
+    answers = runners.run_saved_model(folder, cases)
+    if len(answers) != len(cases):
+        raise VerificationError(f"{folder} answered {len(answers)} of {len(cases)} requests")
+    largest = 0.0
+    for case, answer in zip(cases, answers, strict=True):
+        where = f"SavedModel {Path(folder).name}, signature {case['signature']}"
+        if "code" in case:
+            if answer.get("code") != case["code"]:
+                raise VerificationError(f"{where}: a bad request must be refused, got {answer}")
+        elif "error" in answer:
+            raise VerificationError(f"{where}: {answer['error']}")
+        else:
+            largest = max(largest, compare(answer["outputs"], case["outputs"], where))
+    return largest
+
+
+def litert_folder(folder, cases, examples, labels):
+    """Every LiteRT file in a folder; the largest difference of the float32 ones to Keras.
+
+    Args:
+        folder: that `litert_files.write` wrote.
+        cases: of `reference`.
+        examples: real inputs [N, D] and their `labels` [N], for personalisation.
+
+    Raises:
+        VerificationError: if a file is not what it should be.
+    """
+    files = sorted(Path(folder).glob("*.tflite"))
+    if not files:
+        raise VerificationError(f"{folder} holds no LiteRT file")
+    largest = 0.0
+    for file in files:
+        builtin, custom = operations(file)
+        if custom:
+            raise VerificationError(f"{file.name} needs operations that LiteRT lacks: {custom}")
+        if file.name == litert_files.PERSONALISE:
+            personalisation(file, cases, examples, labels)
+            continue
+        if builtin & STATEFUL:
+            raise VerificationError(f"{file.name} holds variables: {builtin & STATEFUL}")
+        model = LiteRT(file)
+        no_nan(model, examples.shape[1])
+        if file.stem.endswith(litert.FORMATS[0]):
+            largest = max(largest, litert_answers(model, cases))
+    return largest
+
+
+def litert_answers(model, cases):
+    """The signatures of a float32 file against Keras."""
+    largest = 0.0
+    for case in cases:
+        name = SAME_SIGNATURE.get(case["signature"])
+        if name in model.signatures and "outputs" in case:
+            outputs = model.run(name, **case["inputs"])
+            expected = {key: case["outputs"][key] for key in outputs}
+            largest = max(largest, compare(outputs, expected, f"{model.file.name}, {name}"))
+    return largest
+
+
+def no_nan(model, width):
+    """No signature answers NaN or an infinity to zeros, ones or extremes."""
+    extremes = np.random.default_rng(0).choice([-1e4, -1, 0, 1, 1e4], (8, width))
+    for name in set(model.signatures) & {"classify", "embed"}:
+        for images in (np.zeros((2, width)), np.ones((2, width)), extremes):
+            outputs = model.run(name, images=images.astype(np.float32))
+            if not all(np.isfinite(values).all() for values in outputs.values()):
+                raise VerificationError(f"{model.file.name}, {name}: not finite for {images}")
+
+
+def personalisation(file, cases, examples, labels):
+    """The adapting file infers as Keras does, learns from a shifted writer, and can be reset.
+
+    Raises:
+        VerificationError: if it does not lower the loss on held-out examples.
+    """
+    model = LiteRT(file)
+    if set(model.signatures) != {"train", "infer", "get_weights", "set_weights"}:
+        raise VerificationError(f"{file.name} has the signatures {sorted(model.signatures)}")
+    case = next(c for c in cases if c["signature"] == "serving_default" and "outputs" in c)
+    expected = {"probabilities": case["outputs"]["probabilities"]}
+    compare(model.run("infer", **case["inputs"]), expected, file.name)
+
+    known = labels >= 0
+    x, y = np.roll(examples[known], 1, axis=1), labels[known]
+    if len(x) < 20:
+        return
+    weights = model.run("get_weights")
+    learning_rate = np.float32(4 / len(weights["kernel"]))
+    half = len(x) // 2
+    before = cross_entropy(model, x[half:], y[half:])
+    for _ in range(ADAPTATION_STEPS):
+        model.run("train", images=x[:half], class_id=y[:half], learning_rate=learning_rate)
+    after = cross_entropy(model, x[half:], y[half:])
+    if not after < before:
+        raise VerificationError(
+            f"{file.name} must lower the loss on held-out examples, got {before} -> {after}"
+        )
+    model.run("set_weights", **weights)
+    if cross_entropy(model, x[half:], y[half:]) != before:
+        raise VerificationError(f"{file.name}: set_weights does not undo training")
+
+
+def cross_entropy(model, x, y):
+    """The mean of -log q(y|x) of a personalised model."""
+    probabilities = model.run("infer", images=x)["probabilities"]
+    return float(-np.log(np.maximum(probabilities[np.arange(len(y)), y], 1e-30)).mean())
+
+
+def compare(outputs, expected, where):
+    """The largest difference of the floats; integers and names must be equal.
+
+    Raises:
+        VerificationError: if one is larger than `TOLERANCE`, relative where values exceed 1.
+    """
+    if set(outputs) != set(expected):
+        raise VerificationError(f"{where}: outputs {sorted(outputs)}, not {sorted(expected)}")
+    largest = 0.0
+    for name, wanted in expected.items():
+        found = outputs[name]
+        if found.shape != wanted.shape:
+            raise VerificationError(f"{where}, {name}: shape {found.shape}, not {wanted.shape}")
+        if wanted.dtype.kind != "f":
+            if not (found == wanted).all():
+                raise VerificationError(f"{where}, {name}: {found}, not {wanted}")
+            continue
+        difference = np.abs(np.float64(found) - wanted)
+        allowed = TOLERANCE * np.maximum(1, np.abs(wanted))
+        if not (difference <= allowed).all():  # NaN fails
+            raise VerificationError(
+                f"{where}, {name}: must differ from Keras by at most {TOLERANCE}, "
+                f"got {difference.max()}"
+            )
+        largest = max(largest, float(difference.max()))
+    return largest
+
+
+def bundle(folder):
+    """Verify a bundle again, with the reference inside it; the largest difference to Keras."""
+    folder = Path(folder)
+    marker = read_marker(folder)
+    if marker is None:
+        raise ValueError(f"`folder` must hold a bundle, got {folder}, which has no {MARKER}")
+    models = folder / "servable" / marker["name"]
+    largest = []
+    for version in servable.versions(models):
+        model = models / str(version)
+        cases = reference.load(model / "assets.extra" / servable.REFERENCE)
+        largest.append(saved_model(model, cases))
+        if version == marker["version"]:
+            largest.append(litert_folder(folder / "litert", cases, *reference.labelled(cases)))
+    if (folder / "litert" / "browser").is_dir():
+        largest.append(browser.verify(folder / "litert" / "browser"))
+    return max(largest)
+
+
+def read_marker(folder):
+    """The content of bundle.json; None where there is none."""
+    try:
+        content = json.loads((folder / MARKER).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return content if isinstance(content, dict) else None

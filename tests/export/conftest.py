@@ -1,0 +1,45 @@
+"""A small trained model, and its bundle, made once a session."""
+
+import json
+from types import SimpleNamespace
+
+import keras
+import pytest
+
+import keras_dgm as dgm
+from export import cli
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory):
+    """M1+M2 on digits in the run folder `folder`, with its `model` and `data`."""
+    keras.utils.set_random_seed(0)
+    data = dgm.data.load("digits", num_labeled=100)
+    m1 = dgm.M1(12, (64,), likelihood="gaussian", likelihood_scale=0.1, seed=0)
+    m1.compile(keras.optimizers.Adam(3e-3))
+    m1.fit(data.x_train, epochs=30, batch_size=100, verbose=0)
+    model = dgm.StackedM1M2(m1, 10, 3, (48,), seed=0)
+    model.compile(keras.optimizers.Adam(3e-3))
+    model.fit(data.x_train, data.y_train, epochs=30, batch_size=100, verbose=0)
+
+    folder = tmp_path_factory.mktemp("run")
+    model.save(folder / "model.keras")
+    config = {"dataset": "digits", "num_labeled": 100, "seed": 0, "data_dir": None}
+    (folder / "config.json").write_text(json.dumps(config))
+    facts = {"class_names": data.class_names, "image_shape": data.image_shape}
+    (folder / "result.json").write_text(json.dumps({"dataset": facts}))
+    return SimpleNamespace(folder=folder, model=model, data=data)
+
+
+@pytest.fixture(scope="session")
+def bundle(trained, tmp_path_factory):
+    """The folder that `python -m export bundle` made of `trained`."""
+    folder = tmp_path_factory.mktemp("out") / "bundle"
+    assert cli.main(["bundle", str(trained.folder), "--output", str(folder)]) == 0
+    return folder
+
+
+@pytest.fixture(scope="session")
+def saved_model(bundle):
+    """The folder of the SavedModel in the bundle."""
+    return bundle / "servable" / "digits" / "1"

@@ -1,0 +1,292 @@
+"""What a bundle holds, and that a failure leaves nothing behind."""
+
+import json
+import resource
+import shutil
+import subprocess
+import sys
+import threading
+import zipfile
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+import keras_dgm as dgm
+from export import bundle as bundles
+from export import cli, litert_files, measure, report, runners, servable, source, verify
+from keras_dgm.preprocessing import PCA
+from keras_dgm.serving import Inference
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture
+def failing(monkeypatch, capsys):
+    """Runs `bundle`, that must fail, and returns its message."""
+
+    def run(*arguments):
+        assert cli.main(["bundle", *map(str, arguments)]) == 1
+        return capsys.readouterr().err
+
+    return run
+
+
+@pytest.fixture
+def quick(monkeypatch):
+    """Bundles of a SavedModel alone: no LiteRT file, nothing measured."""
+    monkeypatch.setattr(litert_files, "write", lambda *_: None)
+    monkeypatch.setattr(verify, "litert_folder", lambda *_: 0.0)
+    monkeypatch.setattr(bundles.browser, "write_source", lambda *_: None)
+    monkeypatch.setattr(bundles.browser, "verify", lambda *_: 0.0)
+    row = {"artifact": "SavedModel", "bytes": 1, "test_error": None, "max_difference": 0.0}
+    monkeypatch.setattr(measure, "saved_model", lambda *_: {**row, "latency_ms": {}})
+
+
+def test_the_bundle_holds_what_people_need(bundle):
+    names = {path.name for path in bundle.iterdir()}
+    assert names == {
+        "servable", "litert", "examples", "models.config", "batching.config",
+        "docker-compose.yml", "report.json", "report.md", "bundle.json",
+    }  # fmt: skip
+    made = json.loads((bundle / "report.json").read_text())
+    assert {row["artifact"] for row in made["artifacts"]} > {"model_int8.tflite"}
+    assert 0 < made["keras_test_error"] < 0.5
+    assert (bundle / "report.md").read_text() == report.table(made) + "\n"
+    assert 'name: "digits"' in (bundle / "models.config").read_text()
+
+
+def test_the_examples_are_real_and_hold_the_answer(bundle, trained):
+    examples = bundle / "examples"
+    images = json.loads((examples / "predict.json").read_text())["inputs"]["images"]
+    expected = json.loads((examples / "expected.json").read_text())["outputs"]
+
+    assert images == trained.data.x_test[:2].tolist()
+    assert (
+        expected["probabilities"]
+        == trained.model.predict(trained.data.x_test[:16], verbose=0)[:2].tolist()
+    )
+    assert (examples / "image.png").read_bytes().startswith(b"\x89PNG")
+    for script in ("grpc_client.py",):
+        compile((examples / script).read_text(), script, "exec")
+    subprocess.run(["sh", "-n", examples / "curl.sh"], check=True)
+
+
+def test_verify_accepts_the_bundle_and_notices_damage(bundle, tmp_path, capsys):
+    copy = tmp_path / "copy"
+    shutil.copytree(bundle, copy)
+    assert cli.main(["verify", str(copy)]) == 0
+
+    variables = next(copy.rglob("variables.data*"))
+    content = bytearray(variables.read_bytes())
+    content[1000:1400] = bytes(400)
+    variables.write_bytes(content)
+    assert cli.main(["verify", str(copy)]) == 1
+    assert "error" in capsys.readouterr().err
+
+
+def test_versions_count_up_and_appear_whole(trained, tmp_path, quick, failing):
+    output = tmp_path / "out"
+    models = output / "servable" / "digits"
+    done, halves = threading.Event(), []
+
+    def watch():
+        while not done.wait(0.001):
+            for version in servable.versions(models):
+                parts = {path.name for path in (models / str(version)).iterdir()}
+                if not parts >= {"saved_model.pb", "variables", "assets", "assets.extra"}:
+                    halves.append((version, parts))
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    for _ in range(2):
+        assert cli.main(["bundle", str(trained.folder), "--output", str(output)]) == 0
+    done.set()
+    watcher.join()
+    assert servable.versions(models) == [1, 2]
+    assert halves == []
+
+    assert "`version`" in failing(trained.folder, "--output", output, "--version", 2)
+    assert "`version`" in failing(trained.folder, "--output", output, "--version", 0)
+    assert cli.main(["bundle", str(trained.folder), "--output", str(output), "--version", "7"]) == 0
+    assert servable.versions(models) == [1, 2, 7]
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+def test_a_folder_of_others_is_left_alone(trained, tmp_path, failing):
+    (tmp_path / "theirs").mkdir()
+    (tmp_path / "theirs" / "thesis.txt").write_text("mine")
+    (tmp_path / "file").write_text("mine")
+
+    assert "thesis.txt" in failing(trained.folder, "--output", tmp_path / "theirs")
+    assert "must be a folder" in failing(trained.folder, "--output", tmp_path / "file")
+    assert (tmp_path / "theirs" / "thesis.txt").read_text() == "mine"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "theirs"]
+
+
+def test_a_bundle_of_another_name_is_left_alone(trained, bundle, failing):
+    message = failing(trained.folder, "--output", bundle, "--name", "other")
+
+    assert "bundle of 'digits'" in message
+    assert servable.versions(bundle / "servable" / "digits") == [1]
+
+
+def test_an_artifact_that_fails_is_not_left_in_place(trained, tmp_path, failing, monkeypatch):
+    def differ(*_):
+        raise runners.VerificationError("the SavedModel differs")
+
+    monkeypatch.setattr(verify, "saved_model", differ)
+
+    assert "differs" in failing(trained.folder, "--output", tmp_path / "out")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_full_disk_leaves_nothing(trained, tmp_path):
+    def full():  # every file stops growing at 20 kB
+        resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
+
+    done = subprocess.run(
+        [sys.executable, "-m", "export", "bundle", trained.folder, "--output", tmp_path / "out"],
+        cwd=ROOT, capture_output=True, text=True, preexec_fn=full, timeout=300,
+    )  # fmt: skip
+
+    assert done.returncode == 1
+    assert "`output` could not be written" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_folder_without_a_run_is_refused(tmp_path, failing):
+    assert "run folder" in failing(tmp_path, "--output", tmp_path / "out")
+    assert "run folder" in failing(tmp_path / "nothing", "--output", tmp_path / "out")
+
+
+def test_a_file_that_is_no_model_is_refused(tmp_path, failing):
+    text = tmp_path / "model.keras"
+    text.write_text("hello")
+    other = tmp_path / "other.keras"
+    keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)]).save(other)
+    archive = tmp_path / "zip.keras"
+    with zipfile.ZipFile(archive, "w") as file:
+        file.writestr("a", "b")
+
+    assert "must be a .keras file" in failing(text, "--output", tmp_path / "out")
+    assert "must be a .keras file" in failing(archive, "--output", tmp_path / "out")
+    assert "got 'Sequential'" in failing(other, "--output", tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def rewritten(file, target, name, change):
+    """A copy of a .keras file with one JSON part changed."""
+    with zipfile.ZipFile(file) as old, zipfile.ZipFile(target, "w") as new:
+        for part in old.namelist():
+            content = old.read(part)
+            if part == name:
+                content = json.dumps(change(json.loads(content)))
+            new.writestr(part, content)
+    return target
+
+
+def test_a_model_of_a_newer_version_is_refused(trained, tmp_path, failing):
+    file = trained.folder / "model.keras"
+    newer = rewritten(
+        file, tmp_path / "newer.keras", "metadata.json", lambda m: {**m, "keras_version": "99.1.0"}
+    )
+    assert "99.1.0" in failing(newer, "--output", tmp_path / "out")
+
+    def add_argument(config):
+        return {**config, "config": {**config["config"], "temperature": 1}}
+
+    unknown = rewritten(file, tmp_path / "unknown.keras", "config.json", add_argument)
+    assert "cannot be loaded" in failing(unknown, "--output", tmp_path / "out")
+
+
+def test_code_in_a_model_is_not_run(tmp_path, failing):
+    encoder = keras.Sequential([keras.Input((4,)), keras.layers.Lambda(lambda x: x)])
+    model = dgm.M1(2, encoder=encoder)
+    model.build((None, 4))
+    model.save(tmp_path / "lambda.keras")
+
+    message = failing(tmp_path / "lambda.keras", "--output", tmp_path / "out")
+    assert "cannot be loaded" in message
+    assert "ambda" in message
+    assert not (tmp_path / "out").exists()
+
+
+def test_names_and_shapes_that_do_not_fit_are_refused(trained, tmp_path, failing):
+    output = ("--output", tmp_path / "out")
+
+    assert "`class_names` must be 10" in failing(trained.folder, *output, "--class-names", "a", "b")
+    assert "`image_shape`" in failing(trained.folder, *output, "--image-shape", 3, 3)
+    assert "`name` must be" in failing(trained.folder, *output, "--name", "../x")
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_data_must_fit(trained, tmp_path, failing):
+    file = trained.folder / "model.keras"
+    np.savez(tmp_path / "table.npz", x=np.random.default_rng(0).random((60, 5)), y=[0, 1, 2] * 20)
+    table = tmp_path / "table.npz"
+    message = failing(file, "--output", tmp_path / "out", "--dataset", table)
+
+    assert "`dataset` must have 64 features" in message
+
+
+def test_a_file_alone_needs_no_data(trained):
+    found = source.load(trained.folder / "model.keras")
+
+    assert (found.name, found.data, found.image_shape) == ("model", None, None)
+    assert found.class_names == tuple("0123456789")
+    assert bundles.calibration(found).shape == (500, 64)
+
+
+def test_usage(capsys):
+    assert cli.main(["--help"]) == 0
+    assert cli.main([]) == 2
+    assert cli.main(["fly"]) == 2
+    assert "unknown command 'fly'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("stacked", [False, True])
+def test_a_model_of_mixed_precision_is_exported_in_float32(tmp_path, stacked):
+    if stacked:
+        m1 = dgm.M1(4, (6,), dtype="mixed_bfloat16")
+        m1.build((None, 5))
+        model = dgm.StackedM1M2(m1, 3, 2, (8,), active_dims=[0, 2], dtype="mixed_bfloat16")
+    else:
+        model = dgm.M2(3, 2, (8,), dtype="mixed_bfloat16")
+    model.build((None, 5))
+    model.save(tmp_path / "model.keras")
+    x = np.random.default_rng(0).random((9, 5), np.float32)
+
+    loaded = source.load_model(tmp_path / "model.keras")
+    found = Inference(loaded).probabilities(x)
+    np.testing.assert_allclose(found, loaded.predict(x, verbose=0), atol=1e-6)
+    np.testing.assert_allclose(found, model.predict(x, verbose=0), atol=0.02)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["M1", "M2, PCA", "M2, own classifier"])
+def test_every_kind_of_model_becomes_a_bundle(kind, tmp_path, capsys):
+    data = dgm.data.load("digits", num_labeled=100)
+    if kind == "M1":
+        model = dgm.M1(8, (32,), likelihood="gaussian", likelihood_scale=0.1, seed=0)
+    elif kind == "M2, PCA":
+        pca = PCA(20, whiten=True)
+        pca.adapt(data.x_train)
+        model = dgm.M2(10, 4, (48,), likelihood="gaussian", preprocessor=pca, seed=0)
+    else:
+        image = keras.Input((64,))
+        hidden = keras.layers.Reshape((8, 8, 1))(image)
+        hidden = keras.layers.Flatten()(keras.layers.Conv2D(8, 3, activation="relu")(hidden))
+        classifier = keras.Model(image, keras.layers.Dense(10)(hidden))
+        model = dgm.M2(10, 4, (48,), classifier=classifier, seed=0)
+    model.compile(keras.optimizers.Adam(3e-3))
+    labels = () if kind == "M1" else (data.y_train,)
+    model.fit(data.x_train, *labels, epochs=5, batch_size=100, verbose=0)
+    model.save(tmp_path / "model.keras")
+    options = ["--dataset", "digits", "--output", str(tmp_path / "out")]
+
+    assert cli.main(["bundle", str(tmp_path / "model.keras"), *options]) == 0
+    assert cli.main(["verify", str(tmp_path / "out")]) == 0
+    assert ("test error –" in capsys.readouterr().out) == (kind == "M1")
