@@ -173,5 +173,5 @@ def test_m1_must_have_been_fitted(m1, message):
 
 @pytest.mark.parametrize("active_dims", [[], [0, 4], [-1], [0.5]])
 def test_bad_active_dims(active_dims):
-    with pytest.raises(ValueError, match="`active_dims` must be integers from 0 to 3, got"):
+    with pytest.raises(ValueError, match="`active_dims` must be different integers from 0 to 3"):
         dgm.StackedM1M2(with_dead_dimensions([]), K, active_dims=active_dims)

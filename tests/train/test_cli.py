@@ -114,7 +114,7 @@ WRONG = {
     "a layer of no units": (["--m2.hidden-units", "0"], "`m2.hidden_units` must"),
     "a rate of nothing": (["--m2.learning-rate", "0"], "`m2.learning_rate` must"),
     "unknown activation": (["--m1.activation", "softmin"], "`m1.activation` must"),
-    "pca of bits": (["--pca", "5", "--likelihood", "bernoulli"], "`likelihood` must"),
+    "pca of bits": (["--dataset", "mnist", "--pca", "5"], "`likelihood` must"),
     "scale of a bernoulli": (["--likelihood", "bernoulli"], "`likelihood_scale`"),
     "no such file": (["--dataset", "nowhere.npz"], "nowhere.npz"),
     "faces have no labels": (["--dataset", "frey_face", "--data-dir", "."], "frey_rawface.mat"),
@@ -152,7 +152,7 @@ def test_an_unknown_command(capsys):
         ({"x": X, "y": Y - 5}, "-5"),
         ({"x": np.where(X == X.max(), np.nan, X), "y": Y}, "finite"),
         ({"x": X[:50], "y": Y}, "60"),
-        ({"x": X.astype(object), "y": Y}, "object"),
+        ({"x": X.astype(object), "y": Y}, "Object arrays"),
     ],
     ids=["no x", "float labels", "labels below -1", "nan", "lengths", "objects"],
 )
