@@ -58,6 +58,7 @@ def svm(features, data):
     )
 
 
+@np.errstate(invalid="ignore")  # Label spreading divides 0 by 0 far from labels.
 def _tuned(kind, grid, training, data, held_out=None):
     x_valid, x_test = (data.x_valid, data.x_test) if held_out is None else held_out
     tried = []
