@@ -64,13 +64,14 @@ def load(
     file = path
     if path.is_dir():
         file = path / "model.keras"
-        config = _read_json(path / "config.json")
-        result = _read_json(path / "result.json").get("dataset", {})
+        config = _read_json(path / "config.json", dataset=str, seed=int, data_dir=str)
+        result = _read_json(path / "result.json", dataset=dict).get("dataset") or {}
+        _check_types(result, path / "result.json", class_names=list, image_shape=list)
     model = load_model(file)
     dataset = dataset or config.get("dataset")
     data = None
     if dataset is not None:
-        seed = config.get("seed", 0) if seed is None else seed
+        seed = config.get("seed") or 0 if seed is None else seed
         data = dgm.data.load(dataset, seed=seed, data_dir=data_dir or config.get("data_dir"))
         if data.num_features != model.input_dim:
             raise ValueError(
@@ -103,18 +104,17 @@ def load_model(file):
         raise ValueError(f"`source` must be a .keras file, got {file}, which is none")
     try:
         with zipfile.ZipFile(file) as archive:
-            metadata = json.loads(archive.read("metadata.json"))
+            version = json.loads(archive.read("metadata.json"))["keras_version"]
             config = json.loads(archive.read("config.json"))
-    except (KeyError, ValueError, zipfile.BadZipFile) as error:
+            name = config.get("registered_name") or config.get("class_name")
+    except Exception as error:  # zipfile fails in many ways on bytes that are not its own
         raise ValueError(f"`source` must be a .keras file, got {file}: {error}") from None
-    name = config.get("registered_name")
     if name not in {f"keras_dgm>{model}" for model in MODELS}:
         raise ValueError(
             f"`source` must hold a model of keras_dgm, one of {', '.join(MODELS)}, "
-            f"got {name or config.get('class_name')!r} in {file}"
+            f"got {name!r} in {file}"
         )
-    version = str(metadata.get("keras_version"))
-    if _numbers(version) > _numbers(keras.__version__):
+    if _numbers(str(version)) > _numbers(keras.__version__):
         raise ValueError(
             f"`source` must be saved by Keras {keras.__version__} or an older one, "
             f"got a file of Keras {version}: {file}"
@@ -159,15 +159,27 @@ def _numbers(version):
     return tuple(int(part) if part.isdigit() else 0 for part in parts)
 
 
-def _read_json(path):
+def _read_json(path, **types):
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise ValueError(
             f"`source` must be a run folder, which holds {path.name}: {path}"
         ) from None
     except ValueError as error:
         raise ValueError(f"`source` holds an unreadable {path}: {error}") from None
+    _check_types(content, path, **types)
+    return content
+
+
+def _check_types(content, path, **types):
+    """Refuse JSON that is no object, or whose values are neither absent nor of these types."""
+    if not isinstance(content, dict):
+        raise ValueError(f"`source` must hold an object in {path}, got {content!r}")
+    for key, kind in types.items():
+        value = content.get(key)
+        if value is not None and (not isinstance(value, kind) or isinstance(value, bool)):
+            raise ValueError(f"{path} must hold {key} as a {kind.__name__}, got {value!r}")
 
 
 def _check_name(name):

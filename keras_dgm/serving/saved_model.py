@@ -99,7 +99,10 @@ def check_image_shape(image_shape, input_dim):
     """
     if image_shape is None:
         return None
-    shape = tuple(int(size) for size in image_shape)
+    try:
+        shape = tuple(int(size) for size in image_shape)
+    except (TypeError, OverflowError):
+        raise ValueError(f"`image_shape` must hold integers, got {image_shape!r}") from None
     size = 1
     for side in shape:
         size *= side
