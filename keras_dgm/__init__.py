@@ -8,8 +8,19 @@ if _keras.backend.backend() != "tensorflow":
         f"before Keras is imported; its backend is {_keras.backend.backend()!r}"
     )
 
-from keras_dgm import data
+from keras_dgm import data, evaluation, generation
 from keras_dgm._version import __version__
-from keras_dgm.models import M1, M2, StackedM1M2
+from keras_dgm.callbacks import KLWarmUp
+from keras_dgm.models import M1, M2, ConditionalM1, StackedM1M2
 
-__all__ = ["M1", "M2", "StackedM1M2", "__version__", "data"]
+__all__ = [
+    "M1",
+    "M2",
+    "ConditionalM1",
+    "KLWarmUp",
+    "StackedM1M2",
+    "__version__",
+    "data",
+    "evaluation",
+    "generation",
+]

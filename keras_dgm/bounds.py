@@ -1,8 +1,8 @@
-"""The variational bounds of Kingma et al. (2014): J(x), L(x, y), U(x) and J^alpha.
+"""The bounds J(x), L(x, y), U(x), J^alpha of Kingma et al. (2014), L_k(x) of Burda et al. (2016).
 
 Everything here is per example; a model takes the mean over its batch, once. Signs follow the
-paper: J, L and U are minimised, an `Elbo` is -J, -L or -U. Nothing here knows a model or draws
-a sample: x, y, z and distributions come in, tensors go out.
+papers: J, L and U are minimised, an `Elbo` is -J, -L, -U or L_k. Nothing here knows a model or
+draws a sample: x, y, z and distributions come in, tensors go out.
 """
 
 from typing import NamedTuple
@@ -28,6 +28,10 @@ class Elbo(NamedTuple):
     def elbo(self):
         return self.log_likelihood - self.kl
 
+    def annealed(self, kl_weight):
+        """The bound with a weighted divergence, as in a warm-up; the bound itself at 1."""
+        return self.log_likelihood - tf.cast(kl_weight, self.kl.dtype) * self.kl
+
 
 def minus_j(x, px_z, qz_x, pz):
     """-J(x) of M1, equation 5: E_q(z|x)[log p(x|z)] - KL[q(z|x) || p(z)].
@@ -44,6 +48,47 @@ def minus_j(x, px_z, qz_x, pz):
     log_likelihood = px_z.log_prob(x)
     kl = tfd.kl_divergence(qz_x, pz)
     return Elbo(log_likelihood, kl)
+
+
+def log_weights(x, z, px_z, qz_x, pz):
+    """log w = log p(x, z) - log q(z|x), the logarithm of an unbiased estimate of p(x).
+
+    Args:
+        x: [B, 1, D].
+        z: [B, S, Z], drawn from q(z|x).
+        px_z: p(x|z) at each of them, batch shape [B, S].
+        qz_x: q(z|x), batch shape [B, 1].
+        pz: p(z).
+
+    Returns:
+        An `Elbo` of tensors [B, S]: the bound of one sample, its `kl` log q(z|x) - log p(z).
+    """
+    log_likelihood = px_z.log_prob(x)
+    kl = qz_x.log_prob(z) - pz.log_prob(z)
+    return Elbo(log_likelihood, kl)
+
+
+def l_k(log_w):
+    """L_k(x) of Burda et al. (2016), equation 8: E[log 1/k sum_i w_i], w_i = p(x, z_i) / q(z_i|x).
+
+    L_1 is -J(x), its divergence estimated by the sample; L_k rises with k towards log p(x).
+
+    Args:
+        log_w: the `log_weights` of k samples, tensors [B, k].
+
+    Returns:
+        An `Elbo` of tensors [B]: L_k is its `elbo`; its `log_likelihood` is that of -J(x), and its
+        `kl` their difference, smaller than KL[q(z|x) || p(z)] by what k samples gain.
+    """
+    elbo = log_mean_exp(log_w.elbo)
+    log_likelihood = tf.reduce_mean(log_w.log_likelihood, axis=-1)
+    return Elbo(log_likelihood, log_likelihood - elbo)
+
+
+def log_mean_exp(log_w):
+    """log 1/k sum_i w_i over the last axis of log w, [..., k] -> [...]."""
+    k = tf.cast(tf.shape(log_w)[-1], log_w.dtype)
+    return tf.reduce_logsumexp(log_w, axis=-1) - tf.math.log(k)
 
 
 def minus_l(x, y, px_yz, qz_xy, pz, py):

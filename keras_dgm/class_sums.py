@@ -49,7 +49,7 @@ class AdaptiveClassSum(keras.callbacks.Callback):
 
     After each epoch, the sum is cut to the smallest number of likeliest classes among K/2, K/4,
     ..., 1 that hold 80 % of q(y|x) on average. It never grows again, so that training is compiled
-    anew a few times at most; a loaded model starts exactly again.
+    anew a few times at most; a loaded model goes on with the number it was saved with.
 
     Args:
         observed: `observe(x)` of some training examples.

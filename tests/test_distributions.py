@@ -137,9 +137,28 @@ def test_gaussian_of_a_fixed_scale():
     np.testing.assert_allclose(px.log_prob(x), stats.norm.logpdf(x, means, 0.3).sum(), rtol=1e-6)
 
 
+def test_a_bounded_gaussian_stays_within_its_bounds():
+    """Means in [0, 1], standard deviations in [0.01, 1]; 0.1 in the middle."""
+    params = tf.constant([[-50.0, 0.0, 50.0, -50.0, 0.0, 50.0]])
+
+    px = Likelihood("bounded_gaussian")(params)
+
+    np.testing.assert_allclose(px.mean(), [[0, 0.5, 1]], atol=1e-6)
+    np.testing.assert_allclose(px.stddev(), [[0.01, 0.1, 1]], rtol=1e-5)
+    fixed = Likelihood("bounded_gaussian", 0.3)(params)
+    np.testing.assert_allclose(fixed.mean()[0, :3], [0, 0.5, 1], atol=1e-6)
+    np.testing.assert_allclose(fixed.stddev(), np.full([1, 6], 0.3), rtol=1e-6)
+
+
 @pytest.mark.parametrize(
     ("likelihood", "size"),
-    [(Likelihood("bernoulli"), 7), (Likelihood("gaussian", 1.0), 7), (Likelihood("gaussian"), 14)],
+    [
+        (Likelihood("bernoulli"), 7),
+        (Likelihood("gaussian", 1.0), 7),
+        (Likelihood("gaussian"), 14),
+        (Likelihood("bounded_gaussian", 0.1), 7),
+        (Likelihood("bounded_gaussian"), 14),
+    ],
 )
 def test_params_size_is_what_the_likelihood_takes(likelihood, size):
     assert likelihood.params_size(7) == size
@@ -149,7 +168,7 @@ def test_params_size_is_what_the_likelihood_takes(likelihood, size):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("poisson",), r"`likelihood` must be one of \('bernoulli', 'gaussian'\), got 'poisson'"),
+        (("poisson",), r"`likelihood` must be one of \('bernoulli', 'gaussian', .*, got 'poisson'"),
         (("bernoulli", 0.1), "`likelihood_scale` belongs to the gaussian.*got 0.1"),
         (("gaussian", 0.0), "`likelihood_scale` must be positive and finite, got 0.0"),
         (("gaussian", -1.0), "`likelihood_scale` must be positive and finite, got -1.0"),

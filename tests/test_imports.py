@@ -10,7 +10,7 @@ ROOT = Path(__file__).resolve().parents[1]
 # A part of the package imports from itself and from parts of earlier ranks.
 RANKS = [
     {"_version", "checks"},
-    {"distributions", "networks", "class_sums", "preprocessing", "data"},
+    {"distributions", "networks", "class_sums", "callbacks", "preprocessing", "data"},
     {"bounds", "serving"},
     {"models"},
     {"evaluation", "generation", "classifiers"},

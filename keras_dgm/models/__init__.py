@@ -1,7 +1,8 @@
-"""The models: M1, M2 and their stack."""
+"""The models: M1, M2, their stack, and M1 given a part of x."""
 
+from keras_dgm.models.conditional import ConditionalM1
 from keras_dgm.models.m1 import M1
 from keras_dgm.models.m2 import M2
 from keras_dgm.models.stacked import StackedM1M2
 
-__all__ = ["M1", "M2", "StackedM1M2"]
+__all__ = ["M1", "M2", "ConditionalM1", "StackedM1M2"]

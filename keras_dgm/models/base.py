@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from keras_dgm import checks
 from keras_dgm.distributions import Likelihood
+from keras_dgm.models import finite
 from keras_dgm.models.feeding import FeedingMixin
 from keras_dgm.models.training import TrainingMixin
 from keras_dgm.serving import saved_model
@@ -18,8 +19,8 @@ class DeepGenerativeModel(FeedingMixin, TrainingMixin, keras.Model):
 
     Args:
         latent_dim: Z.
-        likelihood: of the observation, `"bernoulli"` or `"gaussian"`.
-        likelihood_scale: a fixed standard deviation of the gaussian likelihood; None: learned.
+        likelihood: of the observation, `"bernoulli"`, `"gaussian"` or `"bounded_gaussian"`.
+        likelihood_scale: a fixed standard deviation of the gaussian likelihoods; None: learned.
         binarize: under the Bernoulli likelihood, draw x in {0, 1} with probability x afresh at
             each step.
         weight_prior: add a N(0, 1) prior over the weights (MAP estimation).
@@ -49,6 +50,7 @@ class DeepGenerativeModel(FeedingMixin, TrainingMixin, keras.Model):
         self.seed_generator = keras.random.SeedGenerator(seed)
         self.input_dim = None
         self.num_examples = tf.Variable(1.0, trainable=False)
+        self.failure = finite.first_failure()
         self.elbo_tracker = keras.metrics.Mean(name="elbo")
         self.log_likelihood_tracker = keras.metrics.Mean(name="log_likelihood")
         self.kl_tracker = keras.metrics.Mean(name="kl")

@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from keras_dgm import checks
 from keras_dgm.data import batches
+from keras_dgm.models.finite import StopNotFinite
 
 ENCODING_BATCH = 2000
 
@@ -83,6 +84,8 @@ class FeedingMixin:
 
         Raises:
             ValueError: if the data cannot be trained on; nothing has changed by then.
+            FloatingPointError: if the bound is NaN or infinite, with the step, the term and the
+                range of the batch.
         """
         self._assert_compile_called("fit")
         if class_weight is not None:
@@ -114,6 +117,11 @@ class FeedingMixin:
         if validation_split and validation_data is None:
             (x, y, sample_weight), validation_data = split((x, y, sample_weight), validation_split)
         batch_size = batch_size or 32
+        replicas = self.distribute_strategy.num_replicas_in_sync
+        if batch_size % replicas:
+            raise ValueError(
+                f"`batch_size` must be divisible by the {replicas} replicas, got {batch_size}"
+            )
         validation = self._held_out(validation_data, validation_batch_size or batch_size)
         observed = self.observe_all(x)
         self.prepare([(observed, y)])
@@ -126,7 +134,7 @@ class FeedingMixin:
         epoch = tf.Variable(initial_epoch + seen, dtype=tf.int64, trainable=False)
         options["callbacks"] = self._with_own(callbacks, sample, CountEpochs(epoch, seen))
         training = batches.training_batches(
-            (observed, y, sample_weight),
+            without_trailing_none(observed, y, sample_weight),
             np.zeros(len(x), bool) if y is None else y >= 0,
             batch_size,
             seed=int(self.seed_generator.state.numpy()[0]),
@@ -155,22 +163,24 @@ class FeedingMixin:
         return super().evaluate(x, verbose=verbose, **kwargs)
 
     def _with_own(self, callbacks, sample, *more):
-        own = [*self.training_callbacks(sample), *more]
+        own = [StopNotFinite(), *self.training_callbacks(sample), *more]
         if isinstance(callbacks, keras.callbacks.CallbackList):
             for callback in own:
                 callbacks.append(callback)
             return callbacks
-        return keras.tree.flatten(callbacks or []) + own
+        # First, so that what a checkpoint saves at the end of an epoch is what they left.
+        return own + keras.tree.flatten(callbacks or [])
 
     def _build_once(self, shape):
         if not self.built:
-            self.build((None, *shape[1:]))
+            with self.distribute_strategy.scope():
+                self.build((None, *shape[1:]))
 
     def observe_all(self, x):
         """`observe(x)` of a whole data set, in batches; tensors with a first dimension of N."""
         parts = [self.observe(x[i : i + ENCODING_BATCH]) for i in range(0, len(x), ENCODING_BATCH)]
         observed = tf.nest.map_structure(lambda *tensors: tf.concat(tensors, 0), *parts)
-        if self.preprocessor is not None and self.likelihood.name == "bernoulli":
+        if self.preprocessor is not None and self.likelihood.unit_interval:
             checks.check_features(observed["x"], argument="preprocessor(x)", unit_interval=True)
         return observed
 
@@ -178,13 +188,13 @@ class FeedingMixin:
         if data is None or is_dataset(data):
             return data
         x, y, sample_weight = self.check_data(*keras.utils.unpack_x_y_sample_weight(data))
-        arrays = (self.observe_all(x), y, sample_weight)
+        arrays = without_trailing_none(self.observe_all(x), y, sample_weight)
         return batches.evaluation_batches(arrays, batch_size or 32)
 
     def check_features(self, x):
         """An array of raw data as float32 [N, D]."""
-        bernoulli = self.likelihood.name == "bernoulli" and self.preprocessor is None
-        return checks.check_features(x, width=self.input_dim, unit_interval=bernoulli)
+        unit_interval = self.likelihood.unit_interval and self.preprocessor is None
+        return checks.check_features(x, width=self.input_dim, unit_interval=unit_interval)
 
     def check_data(self, x, y, sample_weight):
         """The arrays as float32 [N, D], int32 [N] or None, float32 [N] or None.
@@ -198,6 +208,12 @@ class FeedingMixin:
                 sample_weight, argument="sample_weight", length=len(x)
             )
         return x, y, sample_weight
+
+
+def without_trailing_none(*parts):
+    """The parts of a batch up to the last that there is: Keras cannot distribute a None."""
+    count = max(i for i, part in enumerate(parts, 1) if part is not None)
+    return parts[:count]
 
 
 def refuse(**arguments):

@@ -12,15 +12,19 @@ from keras_dgm.models.training import StepOutput
 class M1(DeepGenerativeModel):
     """M1, the latent-feature model: p(z) = N(0, I), p(x|z), q(z|x) = N(mu(x), diag sigma^2(x)).
 
-    `fit(x)` maximises the bound -J(x) of equation 5; `embed(x)` gives the mean of q(z|x) as
+    `fit(x)` maximises the bound -J(x) of equation 5, or with `num_samples=k` the tighter L_k(x) of
+    the importance-weighted autoencoder (IWAE); `embed(x)` gives the mean of q(z|x) as
     features for any classifier; `model(x)` and `predict(x)` give the mean of p(x|z) at that mean.
 
     Args:
         latent_dim: Z, the size of z.
         hidden_units: widths of the encoder's hidden layers; the decoder's are the reverse.
+        num_samples: k, how many z are drawn for an example at each step; 1: -J(x), with its exact
+            divergence; more: L_k(x).
         activation: of the hidden layers.
-        likelihood: p(x|z), `"bernoulli"` for x in [0, 1] or `"gaussian"` for real x.
-        likelihood_scale: a fixed standard deviation of the gaussian likelihood; None: learned.
+        likelihood: p(x|z), `"bernoulli"` or `"bounded_gaussian"` for x in [0, 1], or
+            `"gaussian"` for real x.
+        likelihood_scale: a fixed standard deviation of the gaussian likelihoods; None: learned.
         binarize: under the Bernoulli likelihood, draw x in {0, 1} with probability x afresh at
             each step.
         weight_prior: add a N(0, 1) prior over the weights (MAP estimation), as the paper's code.
@@ -38,7 +42,7 @@ class M1(DeepGenerativeModel):
 
     References:
         Kingma and Welling (2014), arXiv 1312.6114; Kingma et al. (2014), arXiv 1406.5298,
-        section 3.1.1.
+        section 3.1.1; Burda, Grosse and Salakhutdinov (2016), arXiv 1509.00519.
     """
 
     def __init__(
@@ -46,6 +50,7 @@ class M1(DeepGenerativeModel):
         latent_dim=50,
         hidden_units=(600, 600),
         *,
+        num_samples=1,
         activation="softplus",
         likelihood="bernoulli",
         encoder=None,
@@ -54,10 +59,12 @@ class M1(DeepGenerativeModel):
     ):
         super().__init__(latent_dim, likelihood=likelihood, **kwargs)
         self.hidden_units = checks.check_widths(hidden_units, argument="hidden_units")
+        self.num_samples = checks.check_positive_integer(num_samples, argument="num_samples")
         self.activation = keras.activations.get(activation)
         self.encoder = encoder
         self.decoder = decoder
         self._own_networks = {"encoder": encoder, "decoder": decoder}
+        self.kl_weight = tf.Variable(1.0, trainable=False)
 
     def build_networks(self, width):
         Z, params_size = self.latent_dim, self.likelihood.params_size(width)
@@ -70,7 +77,9 @@ class M1(DeepGenerativeModel):
         networks.build(self.decoder, (None, Z), params_size, name="decoder")
 
     def sample_noise(self, batch_size, training=True):
-        return self.standard_normal(batch_size, self.latent_dim)
+        if self.num_samples == 1:
+            return self.standard_normal(batch_size, self.latent_dim)
+        return self.standard_normal(batch_size, self.num_samples, self.latent_dim)
 
     def qz_x(self, x):
         """q(z|x) of an observation x [B, width]."""
@@ -80,12 +89,37 @@ class M1(DeepGenerativeModel):
         """p(x|z) of z [..., Z], over observations."""
         return self.likelihood(networks.on_rows(self.decoder, z))
 
-    def objective(self, x, y, noise, training):
+    def minus_j(self, x, noise):
+        """-J(x), with noise [B, Z]; tensors [B]."""
         qz_x = self.qz_x(x)
         z = distributions.reparameterize(qz_x, noise)
         pz = distributions.standard_normal_like(qz_x)
-        bound = bounds.minus_j(x, self.px_z(z), qz_x, pz)
-        return StepOutput(loss=-bound.elbo, bound=bound)
+        return bounds.minus_j(x, self.px_z(z), qz_x, pz)
+
+    @property
+    def noise_shape(self):
+        """The shape of the noise of `log_weights` for one example and sample."""
+        return tf.TensorShape([self.latent_dim])
+
+    def log_weights(self, x, noise):
+        """log p(x, z) - log q(z|x), z ~ q(z|x) by noise [B, S, Z]; tensors [B, S]."""
+        qz_x = self.qz_x(x)[:, None]
+        z = distributions.reparameterize(qz_x, noise)
+        pz = distributions.standard_normal_like(qz_x)
+        return bounds.log_weights(x[:, None], z, self.px_z(z), qz_x, pz)
+
+    def objective(self, x, y, noise, training):
+        kl_weight = self.kl_weight if training else 1.0
+        if self.num_samples == 1:
+            bound = self.minus_j(x, noise)
+            return StepOutput(loss=-bound.annealed(kl_weight), bound=bound)
+        log_w = self.log_weights(x, noise)
+        loss = -bounds.log_mean_exp(log_w.annealed(kl_weight))
+        return StepOutput(loss, bounds.l_k(log_w))
+
+    def prepare(self, batches):
+        super().prepare(batches)
+        self.kl_weight.assign(1.0)  # Whatever a warm-up that was interrupted has left.
 
     def check_data(self, x, y, sample_weight):
         x, y, sample_weight = super().check_data(x, y, sample_weight)
@@ -125,6 +159,7 @@ class M1(DeepGenerativeModel):
         return {
             **super().get_config(),
             "hidden_units": self.hidden_units,
+            "num_samples": self.num_samples,
             "activation": keras.activations.serialize(self.activation),
             **{name: serialize(network) for name, network in self._own_networks.items()},
         }

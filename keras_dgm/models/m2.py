@@ -31,8 +31,9 @@ class M2(DeepGenerativeModel):
             first, then over ever fewer classes as q(y|x) becomes sure of them.
         class_prior: pi, K positive numbers that sum to 1; None: uniform.
         activation: of the hidden layers.
-        likelihood: p(x|y,z), `"bernoulli"` for x in [0, 1] or `"gaussian"` for real x.
-        likelihood_scale: a fixed standard deviation of the gaussian likelihood; None: learned.
+        likelihood: p(x|y,z), `"bernoulli"` or `"bounded_gaussian"` for x in [0, 1], or
+            `"gaussian"` for real x.
+        likelihood_scale: a fixed standard deviation of the gaussian likelihoods; None: learned.
         binarize: under the Bernoulli likelihood, draw x in {0, 1} with probability x afresh at
             each step.
         weight_prior: add a N(0, 1) prior over the weights (MAP estimation), as the paper's code.
@@ -147,6 +148,24 @@ class M2(DeepGenerativeModel):
         z = distributions.reparameterize(qz_xy, noise)
         pz = distributions.standard_normal_like(qz_xy)
         return bounds.minus_l(x[:, None], y, self.px_yz(y, z), qz_xy, pz, self.py())
+
+    @property
+    def noise_shape(self):
+        """The shape of the noise of `log_weights` for one example and sample."""
+        return tf.TensorShape([self.num_classes, self.latent_dim])
+
+    def log_weights(self, x, noise):
+        """log p(x, y, z) - log q(z|x,y) of all y, S samples z ~ q(z|x,y) each; tensors [B, S, K].
+
+        Their sum over y, not divided by q(y|x), estimates p(x) without bias. `noise` is
+        [B, S, K, Z].
+        """
+        y = tf.range(self.num_classes)[None]  # [1, K]
+        qz_xy = self.qz_xy(x, y)[:, None]  # [B, 1, K]
+        z = distributions.reparameterize(qz_xy, noise)
+        pz = distributions.standard_normal_like(qz_xy)
+        log_w = bounds.log_weights(x[:, None, None], z, self.px_yz(y, z), qz_xy, pz)
+        return log_w._replace(kl=log_w.kl - self.py().log_prob(y))
 
     def bound(self, x, y, qy_x, noise, training):
         """-L(x, y) where y is known and -U(x) where it is -1; tensors [B]."""
@@ -268,6 +287,15 @@ class M2(DeepGenerativeModel):
             return self.decode(tf.range(self.num_classes)[None], z)
 
         return self.in_batches(analogies, x, y, batch_size=batch_size)
+
+    def save_own_variables(self, store):
+        super().save_own_variables(store)
+        store["summed_classes"] = np.array(self.summed_classes)
+
+    def load_own_variables(self, store):
+        own = {key: store[key] for key in store.keys()}
+        self.summed_classes = int(own.pop("summed_classes", self.summed_classes))
+        super().load_own_variables(own)
 
     def get_config(self):
         return {

@@ -5,7 +5,7 @@ import numpy as np
 import tensorflow as tf
 from sklearn.preprocessing import StandardScaler
 
-from keras_dgm import networks
+from keras_dgm import bounds, distributions, networks
 from keras_dgm.models.base import serialize
 from keras_dgm.models.m1 import M1
 from keras_dgm.models.m2 import M2
@@ -85,6 +85,32 @@ class StackedM1M2(M2):
 
     def active(self, z1):
         return tf.gather(z1, self.active_dims, axis=-1)
+
+    # The model of x: M1's, its prior replaced.
+
+    @property
+    def noise_shape(self):
+        return self.m1.noise_shape, super().noise_shape
+
+    def log_weights(self, x, noise):
+        """log p(x, z1, y, z2) - log q(z1|x) - log q(z2|z1,y) of all y; tensors [B, S, K].
+
+        M1's weight, its prior over the active dimensions of z1 replaced by p(y) p(z2) p(z1|y,z2);
+        the collapsed ones keep N(0, 1). Their sum over y estimates p(x) without bias. `x` [B, D] is
+        an observation of M1, `noise` a pair of [B, S, Z1] and [B, S, K, Z2].
+        """
+        z1_noise, z2_noise = noise
+        qz1_x = self.m1.qz_x(x)[:, None]
+        z1 = distributions.reparameterize(qz1_x, z1_noise)  # [B, S, Z1]
+        pz1 = distributions.standard_normal_like(qz1_x)
+        of_m1 = bounds.log_weights(x[:, None], z1, self.m1.px_z(z1), qz1_x, pz1)  # [B, S]
+        active = self.active(z1)
+        replaced = distributions.standard_normal(active.shape[-1:], active.dtype).log_prob(active)
+        rows = tf.reshape(active, [-1, active.shape[-1]])
+        row_noise = tf.reshape(z2_noise, [-1, 1, *z2_noise.shape[2:]])
+        of_m2 = tf.reshape(super().log_weights(rows, row_noise).elbo, tf.shape(z2_noise)[:-1])
+        kl = (of_m1.kl + replaced)[..., None] - of_m2
+        return bounds.Elbo(of_m1.log_likelihood[..., None], kl)
 
     def prepare(self, batches):
         moments = StandardScaler()

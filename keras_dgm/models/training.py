@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from keras_dgm.bounds import Elbo
 from keras_dgm.distributions import tfd
+from keras_dgm.models import finite
 
 
 class StepOutput(NamedTuple):
@@ -101,23 +102,27 @@ class TrainingMixin:
             core = tf.function(core, autograph=False, jit_compile=True)
         loss, output = core(x, y, noise, sample_weight)
         self._loss_tracker.update_state(loss, sample_weight=tf.shape(x)[0])
+        if training:
+            finite.note(self.failure, self.optimizer.iterations, x, loss, output)
         return observed, y, output
 
     def _loss(self, x, y, noise, sample_weight, training):
         output = self.objective(x, y, noise, training)
         weight = 1.0 if sample_weight is None else tf.cast(sample_weight, output.loss.dtype)
-        loss = tf.reduce_mean(weight * output.loss)
+        # A replica can have no example of a last, smaller batch.
+        count = tf.cast(tf.maximum(tf.shape(x)[0], 1), output.loss.dtype)
+        loss = tf.reduce_sum(weight * output.loss) / count
         if self.weight_prior and training:
             log_prior = self.log_weight_prior(loss.dtype)
             loss -= log_prior / tf.cast(self.num_examples, loss.dtype)
         return loss, output
 
     def _minimize(self, x, y, noise, sample_weight):
+        share = replica_share(tf.shape(x)[0])
         with tf.GradientTape() as tape:
             loss, output = self._loss(x, y, noise, sample_weight, training=True)
             # The optimizer sums gradients over replicas.
-            replicas = tf.distribute.get_strategy().num_replicas_in_sync
-            scaled_loss = self.optimizer.scale_loss(loss / replicas)
+            scaled_loss = self.optimizer.scale_loss(loss * tf.cast(share, loss.dtype))
         gradients = tape.gradient(scaled_loss, self.trainable_variables)
         self.optimizer.apply(gradients, self.trainable_variables)
         return loss, output
@@ -130,3 +135,11 @@ class TrainingMixin:
         prior = tfd.Normal(tf.zeros([], dtype), 1.0)
         weights = [tf.cast(w, dtype) for w in self.trainable_variables]
         return tf.add_n([tf.reduce_sum(prior.log_prob(w)) for w in weights])
+
+
+def replica_share(count):
+    """The part of a step's examples that this replica has, `count` of them."""
+    if not tf.distribute.has_strategy():
+        return 1.0
+    count = tf.cast(count, tf.float32)
+    return count / tf.distribute.get_replica_context().all_reduce("SUM", count)

@@ -47,14 +47,14 @@ class Inference:
         m1 = model if self.num_classes is None else getattr(model, "m1", None)
         self.has_z1 = m1 is not None
         bottom = m1 or model
-        self.unit_interval = bottom.likelihood.name == "bernoulli" and bottom.preprocessor is None
+        self.unit_interval = bottom.likelihood.unit_interval and bottom.preprocessor is None
         width = model.input_dim
         if bottom.preprocessor is not None:
             width = bottom.preprocessor.compute_output_shape((None, width))[-1]
 
         features = folding.stages_of_preprocessor(bottom.preprocessor)
         images = folding.stages_of_inverse(bottom.preprocessor)
-        if bottom.likelihood.name == "bernoulli":
+        if bottom.likelihood.unit_interval:
             images = [tf.sigmoid, *images]
         if m1 is not None:
             # Of z1, only the means of the dimensions that M2 models.

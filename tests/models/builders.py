@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import tensorflow as tf
+from scipy import stats
 
 import keras_dgm as dgm
 from keras_dgm.preprocessing import PCA
@@ -36,6 +37,15 @@ def m1(seed=0, width=D, **options):
     """An M1, compiled and built; the same weights for the same seed."""
     keras.utils.set_random_seed(seed)
     model = dgm.M1(**{"latent_dim": Z, "hidden_units": (4,), "seed": seed, **options})
+    model.build((None, width))
+    return compiled(model)
+
+
+def conditional(seed=0, width=D, **options):
+    """A ConditionalM1 given columns 3 and 1, compiled and built."""
+    keras.utils.set_random_seed(seed)
+    options = {"condition": [3, 1], "latent_dim": Z, "hidden_units": (4,), **options}
+    model = dgm.ConditionalM1(seed=seed, **options)
     model.build((None, width))
     return compiled(model)
 
@@ -85,6 +95,53 @@ def own_m2_networks(width=D, params_size=D):
         "encoder": two_inputs(width, 2 * Z),
         "decoder": two_inputs(Z, params_size),
     }
+
+
+class LinearGaussian:
+    """x = W z + b + scale * noise, an M1 whose log p(x) and p(z|x) are known.
+
+    W has orthogonal columns, so that the covariance of p(z|x), scale^2 (W^T W + scale^2 I)^-1, is
+    diagonal and a linear encoder can be exact.
+    """
+
+    scale = 0.5  # exact in float32 too
+
+    def __init__(self):
+        rng = np.random.default_rng(0)
+        orthogonal, _ = np.linalg.qr(rng.normal(size=[D, Z]))
+        self.w, self.b = orthogonal * [1.5, 0.7], rng.normal(size=D)  # [D, Z], [D]
+        self.precision = np.diag(self.w.T @ self.w) + self.scale**2  # of p(z|x), times scale^2
+        self.x = rng.normal(size=[8, D])
+        self.model = m1(
+            likelihood="gaussian",
+            likelihood_scale=self.scale,
+            encoder=keras.Sequential([keras.layers.Dense(2 * Z, dtype="float64")]),
+            decoder=keras.Sequential([keras.layers.Dense(D, dtype="float64")]),
+            dtype="float64",
+        )
+        self.model.decoder.set_weights([self.w.T, self.b])
+        self.encode()
+
+    def encode(self, shift=0.0, log_variance=0.0):
+        """Make q(z|x) the posterior p(z|x), or move it by so much."""
+        to_mean = self.w / self.precision  # [D, Z]
+        kernel = np.concatenate([to_mean, np.zeros([D, Z])], axis=1)
+        mean = -self.b @ to_mean + shift
+        log_variances = np.log(self.scale**2 / self.precision) + log_variance
+        self.model.encoder.set_weights([kernel, np.concatenate([mean, log_variances])])
+
+    def log_p(self):
+        covariance = self.w @ self.w.T + self.scale**2 * np.eye(D)
+        return stats.multivariate_normal.logpdf(self.x, self.b, covariance)
+
+    def elbo(self):
+        """Exact: E_q of a quadratic is its average over noise at plus and minus sqrt(Z) e_i."""
+        points = np.sqrt(Z) * np.concatenate([np.eye(Z), -np.eye(Z)])
+        elbos = [
+            self.model.objective(self.x, None, np.tile(point, [8, 1]), training=True).bound.elbo
+            for point in points
+        ]
+        return np.mean(elbos, axis=0)
 
 
 def weights(model):

@@ -5,6 +5,8 @@ import keras
 import numpy as np
 import pytest
 
+import keras_dgm as dgm
+
 
 @pytest.fixture(scope="module")
 def fitted(tmp_path_factory):
@@ -79,3 +81,69 @@ def test_a_schedule_of_the_learning_rate():
     history = builders.m1().fit(x, epochs=2, callbacks=[rates], verbose=0).history
 
     np.testing.assert_allclose(history["learning_rate"], [0.1, 0.05], rtol=1e-6)
+
+
+def test_kl_warm_up_raises_the_weight_to_one_and_leaves_it_there():
+    x, _ = builders.examples()
+    model = builders.m1()
+    weights = []
+    watch = keras.callbacks.LambdaCallback(
+        on_epoch_end=lambda epoch, logs: weights.append(float(model.kl_weight))
+    )
+
+    model.fit(x, epochs=5, callbacks=[dgm.KLWarmUp(3), watch], verbose=0)
+
+    np.testing.assert_allclose(weights, [0.25, 0.5, 0.75, 1, 1])
+    assert model.kl_weight == 1
+
+
+def test_kl_warm_up_changes_what_is_minimised_and_not_what_is_reported():
+    x, _ = builders.examples()
+    model = builders.compiled(builders.m1(), mode="core")
+
+    history = model.fit(
+        x, batch_size=len(x), epochs=1, callbacks=[dgm.KLWarmUp(1)], verbose=0
+    ).history
+
+    expected = history["log_likelihood"][0] - 0.5 * history["kl"][0]
+    np.testing.assert_allclose(history["loss"][0], -expected, rtol=1e-5)
+    np.testing.assert_allclose(
+        history["elbo"][0], history["log_likelihood"][0] - history["kl"][0], rtol=1e-5
+    )
+
+
+def test_held_out_data_is_judged_by_the_bound_itself():
+    x, _ = builders.examples()
+    model = builders.m1()
+    model.kl_weight.assign(0.5)
+
+    logs = model.evaluate(x, verbose=0, return_dict=True)
+
+    np.testing.assert_allclose(logs["loss"], -logs["elbo"], rtol=1e-5)
+
+
+@pytest.mark.parametrize("epochs", [0, -1, 2.5])
+def test_kl_warm_up_refuses(epochs):
+    with pytest.raises(ValueError, match="`epochs` must be"):
+        dgm.KLWarmUp(epochs)
+
+
+def test_kl_warm_up_needs_an_m1():
+    x, y = builders.examples()
+    with pytest.raises(ValueError, match="`KLWarmUp` must be given to an M1, got a M2"):
+        builders.m2().fit(x, y, callbacks=[dgm.KLWarmUp(1)], verbose=0)
+
+
+def test_an_interrupted_warm_up_does_not_outlive_its_fit():
+    x, _ = builders.examples()
+    model = builders.m1()
+
+    def interrupt(epoch, logs):
+        raise KeyboardInterrupt
+
+    interruption = keras.callbacks.LambdaCallback(on_epoch_end=interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(x, epochs=2, callbacks=[dgm.KLWarmUp(3), interruption], verbose=0)
+    model.fit(x, verbose=0)
+
+    assert model.kl_weight == 1

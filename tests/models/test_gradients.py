@@ -71,6 +71,19 @@ def test_minus_j(likelihood):
     assert_gradients_are_finite_differences(model, x, None, noise)
 
 
+def test_l_k():
+    model, x, noise = tiny(builders.m1, num_samples=3)
+
+    assert_gradients_are_finite_differences(model, x, None, noise)
+
+
+@pytest.mark.parametrize("likelihood", ["bernoulli", "bounded_gaussian"])
+def test_the_bound_given_a_condition(likelihood):
+    model, x, noise = tiny(builders.conditional, likelihood=likelihood)
+
+    assert_gradients_are_finite_differences(model, x, None, noise)
+
+
 @pytest.mark.parametrize("y", [LABELED, UNLABELED], ids=["labelled", "unlabelled"])
 def test_every_network_of_m2_learns_from_every_kind_of_example(y):
     model, x, noise = tiny(builders.m2)
@@ -105,8 +118,12 @@ def test_the_cross_entropy_of_an_unlabelled_example_counts_nothing():
         )
 
 
+def iwae(**options):
+    return builders.m1(num_samples=3, **options)
+
+
 @pytest.mark.parametrize("mode", ["eager", "core"])
-@pytest.mark.parametrize("make", [builders.m1, builders.m2])
+@pytest.mark.parametrize("make", [builders.m1, iwae, builders.m2])
 def test_a_step_of_fit_descends_this_gradient(make, mode, monkeypatch):
     """Of SGD at a rate of 1, to float64's precision."""
     x, y = builders.examples()

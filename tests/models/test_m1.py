@@ -6,58 +6,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from builders import D, Z
-from scipy import special, stats
-
-
-class LinearGaussian:
-    """x = W z + b + scale * noise, an M1 whose log p(x) and p(z|x) are known.
-
-    W has orthogonal columns, so that the covariance of p(z|x), scale^2 (W^T W + scale^2 I)^-1, is
-    diagonal and a linear encoder can be exact.
-    """
-
-    scale = 0.5  # exact in float32 too
-
-    def __init__(self):
-        rng = np.random.default_rng(0)
-        orthogonal, _ = np.linalg.qr(rng.normal(size=[D, Z]))
-        self.w, self.b = orthogonal * [1.5, 0.7], rng.normal(size=D)  # [D, Z], [D]
-        self.precision = np.diag(self.w.T @ self.w) + self.scale**2  # of p(z|x), times scale^2
-        self.x = rng.normal(size=[8, D])
-        self.model = builders.m1(
-            likelihood="gaussian",
-            likelihood_scale=self.scale,
-            encoder=keras.Sequential([keras.layers.Dense(2 * Z, dtype="float64")]),
-            decoder=keras.Sequential([keras.layers.Dense(D, dtype="float64")]),
-            dtype="float64",
-        )
-        self.model.decoder.set_weights([self.w.T, self.b])
-        self.encode()
-
-    def encode(self, shift=0.0, log_variance=0.0):
-        """Make q(z|x) the posterior p(z|x), or move it by so much."""
-        to_mean = self.w / self.precision  # [D, Z]
-        kernel = np.concatenate([to_mean, np.zeros([D, Z])], axis=1)
-        mean = -self.b @ to_mean + shift
-        log_variances = np.log(self.scale**2 / self.precision) + log_variance
-        self.model.encoder.set_weights([kernel, np.concatenate([mean, log_variances])])
-
-    def log_p(self):
-        covariance = self.w @ self.w.T + self.scale**2 * np.eye(D)
-        return stats.multivariate_normal.logpdf(self.x, self.b, covariance)
-
-    def elbo(self):
-        """Exact: E_q of a quadratic is its average over noise at plus and minus sqrt(Z) e_i."""
-        points = np.sqrt(Z) * np.concatenate([np.eye(Z), -np.eye(Z)])
-        elbos = [
-            self.model.objective(self.x, None, np.tile(point, [8, 1]), training=True).bound.elbo
-            for point in points
-        ]
-        return np.mean(elbos, axis=0)
+from scipy import special
 
 
 def test_the_bound_is_log_p_of_x_at_the_true_posterior():
-    linear = LinearGaussian()
+    linear = builders.LinearGaussian()
 
     np.testing.assert_allclose(linear.elbo(), linear.log_p(), rtol=1e-12)
 
@@ -65,7 +18,7 @@ def test_the_bound_is_log_p_of_x_at_the_true_posterior():
 @pytest.mark.parametrize(("shift", "log_variance"), [(0.3, 0.0), (0.0, 0.5), (-0.2, -1.0)])
 def test_elsewhere_the_bound_is_lower_by_the_divergence(shift, log_variance):
     """log p(x) - ELBO = KL[q(z|x) || p(z|x)]."""
-    linear = LinearGaussian()
+    linear = builders.LinearGaussian()
     linear.encode(shift, log_variance)
 
     gap = linear.log_p() - linear.elbo()
@@ -77,7 +30,7 @@ def test_elsewhere_the_bound_is_lower_by_the_divergence(shift, log_variance):
 
 def test_training_finds_the_maximum_of_the_bound():
     """From a wrong encoder, gradient steps on the encoder alone close the gap to log p(x)."""
-    linear = LinearGaussian()
+    linear = builders.LinearGaussian()
     linear.encode(shift=0.5, log_variance=1.0)
     linear.model.decoder.trainable = False
     builders.compiled(linear.model, keras.optimizers.Adam(0.05))

@@ -25,6 +25,7 @@ MODELS = {
         hidden_units=(5, 3),
         weight_prior=True,
     ),
+    "M1 of several samples": lambda: builders.m1(num_samples=3),
     "M1 of own networks": lambda: builders.m1(binarize=False, **builders.own_m1_networks()),
     "M1 of components": lambda: builders.m1(
         likelihood="gaussian", preprocessor=builders.adapted_pca()
@@ -37,6 +38,13 @@ MODELS = {
     "M2 of own networks": lambda: builders.m2(**builders.own_m2_networks()),
     "M2 of components": lambda: builders.m2(
         likelihood="gaussian", preprocessor=builders.adapted_pca()
+    ),
+    "ConditionalM1": builders.conditional,
+    "ConditionalM1 of other settings": lambda: builders.conditional(
+        condition=np.array([0]), likelihood="bounded_gaussian", activation="tanh", weight_prior=True
+    ),
+    "ConditionalM1 of own networks": lambda: builders.conditional(
+        **builders.own_m1_networks(params_size=D - 2)
     ),
     "StackedM1M2": builders.stacked,
     "StackedM1M2 of own networks": lambda: builders.stacked(
@@ -106,7 +114,7 @@ def assert_config_round_trip(instance):
 def test_models(case, tmp_path):
     """Config, build, a step of fit, save, load: the same predictions, state and continuation."""
     x, y = builders.examples()
-    data = (x, None) if case.startswith("M1") else (x, y)
+    data = (x, None) if case.startswith(("M1", "ConditionalM1")) else (x, y)
     model = MODELS[case]()
     model.fit(*data, verbose=0)
     expected = model.predict(x, verbose=0)
@@ -146,11 +154,11 @@ def test_layers(case, tmp_path):
     np.testing.assert_array_equal(loaded(inputs), expected)
 
 
-@pytest.mark.parametrize("make", [builders.m1, builders.m2, builders.stacked])
+@pytest.mark.parametrize("make", [builders.m1, builders.conditional, builders.m2, builders.stacked])
 def test_an_interrupted_run_resumes_bit_for_bit(make, tmp_path):
     """Two epochs are one epoch, a save, a load and another epoch."""
     x, y = builders.examples()
-    data = (x,) if make is builders.m1 else (x, y)
+    data = (x,) if make in (builders.m1, builders.conditional) else (x, y)
     whole = make()
     whole.fit(*data, batch_size=16, epochs=2, verbose=0)
     first = make()
@@ -161,6 +169,20 @@ def test_an_interrupted_run_resumes_bit_for_bit(make, tmp_path):
     second.fit(*data, batch_size=16, initial_epoch=1, epochs=2, verbose=0)
 
     builders.assert_same_weights(second, builders.weights(whole))
+
+
+def test_a_loaded_model_sums_over_as_few_classes_as_before(tmp_path):
+    model = builders.m2(class_sum="adaptive")
+    model.optimizer.build(model.trainable_variables)
+    model.summed_classes = 1
+    model.save(tmp_path / "model.keras")
+    other = builders.m2(class_sum="adaptive")
+    other.optimizer.build(other.trainable_variables)
+
+    other.load_weights(tmp_path / "model.keras")
+
+    assert keras.models.load_model(tmp_path / "model.keras").summed_classes == 1
+    assert other.summed_classes == 1
 
 
 def test_weights_alone(tmp_path):

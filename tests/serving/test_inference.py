@@ -60,6 +60,7 @@ def own_network(*widths, inputs, name="own"):
 CLASSIFIERS = {
     "M2": lambda: m2(),
     "M2, gaussian": lambda: m2(likelihood="gaussian"),
+    "M2, bounded gaussian": lambda: m2(likelihood="bounded_gaussian"),
     "M2, PCA": lambda: m2(likelihood="gaussian", preprocessor=pca()),
     "M2, no hidden layer after the first": lambda: randomized_m2((9,)),
     "M2, own networks": lambda: m2(
@@ -115,10 +116,11 @@ def test_a_classifier_is_the_same_folded(name):
     [
         {},
         {"likelihood": "gaussian"},
+        {"likelihood": "bounded_gaussian"},
         {"likelihood": "gaussian", "preprocessor": pca()},
         {"encoder": own_network(5, 10, inputs=[D]), "decoder": own_network(5, D, inputs=[5])},
     ],
-    ids=["bernoulli", "gaussian", "PCA", "own networks"],
+    ids=["bernoulli", "gaussian", "bounded gaussian", "PCA", "own networks"],
 )
 def test_m1_is_the_same_folded(options):
     model = m1(**options)

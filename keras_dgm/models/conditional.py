@@ -1,0 +1,180 @@
+"""The conditional variational autoencoder: some of x is given, the rest is modelled."""
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from keras_dgm import bounds, checks, distributions, networks
+from keras_dgm.models.base import DeepGenerativeModel, serialize
+from keras_dgm.models.training import StepOutput
+
+
+@keras.saving.register_keras_serializable(package=networks.PACKAGE)
+class ConditionalM1(DeepGenerativeModel):
+    """A completion of x from the part c that is always given: p(z) = N(0, I), p(x'|c,z), q(z|x).
+
+    x = (c, x') is split by column. `fit(x)` maximises M2's labelled bound (equation 6) with the
+    vector c in place of the class and without its prior, which no parameter changes:
+    E_q(z|x)[log p(x'|c,z)] - KL[q(z|x) || p(z)] <= log p(x'|c). `complete(x)` draws the rest from
+    the given columns alone; `model(x)` and `predict(x)` give x with the mean of p(x'|c,z) at the
+    mean of q(z|x), a reconstruction.
+
+    Args:
+        condition: the columns of x that are given, different integers from 0 to D - 1;
+            `np.flatnonzero(mask)` of a mask over pixels.
+        latent_dim: Z, the size of z.
+        hidden_units: widths of the encoder's hidden layers; the decoder's are the reverse.
+        activation: of the hidden layers.
+        likelihood: p(x'|c,z), `"bernoulli"` or `"bounded_gaussian"` for x in [0, 1] or
+            `"gaussian"` for real x.
+        likelihood_scale: a fixed standard deviation of the gaussian likelihoods; None: learned.
+        binarize: under the Bernoulli likelihood, draw x in {0, 1} with probability x afresh at
+            each step.
+        weight_prior: add a N(0, 1) prior over the weights (MAP estimation).
+        encoder: a Keras model of your own from x [B, D] to [B, 2 Z], means and log variances.
+        decoder: a Keras model of your own from (c, z), [B, C + Z], to the parameters of p(x'|c,z)
+            for the other columns, in their order.
+        seed: of the noise and of the order of the examples; None: a random one.
+
+    Call arguments:
+        x: [B, D] or [B, ...] data.
+
+    Raises:
+        ValueError: if an argument is out of range, or a network puts out another width.
+
+    References:
+        Kingma et al. (2014), arXiv 1406.5298, section 3.1.2, equation 6; Sohn, Lee and Yan,
+        "Learning Structured Output Representation using Deep Conditional Generative Models",
+        NIPS 2015.
+    """
+
+    def __init__(
+        self,
+        condition,
+        latent_dim=50,
+        hidden_units=(600, 600),
+        *,
+        activation="softplus",
+        likelihood="bernoulli",
+        encoder=None,
+        decoder=None,
+        **kwargs,
+    ):
+        super().__init__(latent_dim, likelihood=likelihood, preprocessor=None, **kwargs)
+        columns = np.asarray(condition)
+        if (
+            columns.ndim != 1
+            or columns.dtype.kind not in "iu"
+            or not 0 < columns.size == np.unique(columns).size
+            or columns.min() < 0
+        ):
+            raise ValueError(
+                f"`condition` must be different integers from 0 up, at least one, got {condition!r}"
+            )
+        self.condition = columns.tolist()
+        self.hidden_units = checks.check_widths(hidden_units, argument="hidden_units")
+        self.activation = keras.activations.get(activation)
+        self.encoder = encoder
+        self.decoder = decoder
+        self._own_networks = {"encoder": encoder, "decoder": decoder}
+
+    def build_networks(self, width):
+        self.rest = np.setdiff1d(np.arange(width), self.condition).tolist()
+        if max(self.condition) >= width or not self.rest:
+            raise ValueError(
+                f"`condition` must be integers from 0 to {width - 1}, not all of them, "
+                f"got {self.condition}"
+            )
+        Z, C = self.latent_dim, len(self.condition)
+        params_size = self.likelihood.params_size(len(self.rest))
+        options = {"activation": self.activation, "dtype": self.dtype_policy}
+        if self.encoder is None:
+            self.encoder = networks.mlp(self.hidden_units, 2 * Z, **options)
+        if self.decoder is None:
+            self.decoder = networks.mlp(self.hidden_units[::-1], params_size, **options)
+        networks.build(self.encoder, (None, width), 2 * Z, name="encoder")
+        networks.build(self.decoder, (None, C + Z), params_size, name="decoder")
+
+    def sample_noise(self, batch_size, training=True):
+        return self.standard_normal(batch_size, self.latent_dim)
+
+    def given(self, x):
+        """c [..., C] of x [..., D]."""
+        return tf.gather(x, self.condition, axis=-1)
+
+    def qz_x(self, x):
+        """q(z|x) of x [B, D], which holds c."""
+        return distributions.diagonal_normal(self.encoder(x))
+
+    def px_cz(self, c, z):
+        """p(x'|c,z) of c [..., C] and z [..., Z], over the other columns."""
+        return self.likelihood(networks.on_rows(self.decoder, tf.concat([c, z], axis=-1)))
+
+    def objective(self, x, y, noise, training):
+        qz_x = self.qz_x(x)
+        z = distributions.reparameterize(qz_x, noise)
+        px_cz = self.px_cz(self.given(x), z)
+        pz = distributions.standard_normal_like(qz_x)
+        bound = bounds.minus_j(tf.gather(x, self.rest, axis=-1), px_cz, qz_x, pz)
+        return StepOutput(loss=-bound.elbo, bound=bound)
+
+    def check_data(self, x, y, sample_weight):
+        if y is not None:
+            raise ValueError(
+                "`y` must be None: `condition` says which columns of x are given; got "
+                f"{type(y).__name__}"
+            )
+        return super().check_data(x, y, sample_weight)
+
+    def call(self, x):
+        x = x["x"] if isinstance(x, dict) else self.observe(x)["x"]
+        return self.decode(self.given(x), self.qz_x(x).mean())
+
+    def decode(self, c, z):
+        """x [..., D] of c [..., C] and the mean of p(x'|c,z), z [..., Z]."""
+        c, z = (tf.cast(part, self.variable_dtype) for part in (c, z))
+        order = np.argsort([*self.condition, *self.rest])
+        return tf.gather(tf.concat([c, self.px_cz(c, z).mean()], axis=-1), order, axis=-1)
+
+    def embed(self, x, batch_size=1000):
+        """The mean of q(z|x), a NumPy array [N, Z], of an array x [N, D] or [N, ...]."""
+        x = self.check_features(x)
+        return self.in_batches(lambda x: self.qz_x(x).mean(), x, batch_size=batch_size)
+
+    def complete(self, x, num_samples=1, z=None, batch_size=100):
+        """Completions of the given columns, a NumPy array [N, S, D].
+
+        Args:
+            x: array [N, D] or [N, ...]; the other columns are not looked at and may be NaN.
+            num_samples: S, draws of z from p(z) for each example.
+            z: array [S, Z] in their place, the same for every example; None: they are drawn.
+        """
+        if not self.built:
+            raise ValueError(f"`complete` needs a model that is built or fitted, got {self!r}")
+        x = np.array(x, np.float32).reshape(len(x), -1)
+        x[:, np.setdiff1d(np.arange(x.shape[1]), self.condition)] = 0
+        c = self.given(self.check_features(x))[:, None]  # [N, 1, C]
+        S = checks.check_positive_integer(
+            num_samples if z is None else len(z), argument="num_samples"
+        )
+        if z is None:
+            z = self.standard_normal(len(x), S, self.latent_dim)
+        else:
+            z = tf.tile(self.check_latent(z, S)[None], [len(x), 1, 1])
+        return self.in_batches(
+            lambda c, z: self.decode(tf.repeat(c, S, axis=1), z), c, z, batch_size=batch_size
+        )
+
+    def export(self, filepath, *args, **kwargs):
+        raise NotImplementedError("ConditionalM1 has no serving signatures; use `save`")
+
+    def get_config(self):
+        config = super().get_config()
+        del config["preprocessor"]
+        return {
+            **config,
+            "condition": self.condition,
+            "hidden_units": self.hidden_units,
+            "activation": keras.activations.serialize(self.activation),
+            **{name: serialize(network) for name, network in self._own_networks.items()},
+        }
