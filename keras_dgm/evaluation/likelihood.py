@@ -1,0 +1,190 @@
+"""log p(x) of trained models, by importance sampling."""
+
+import dataclasses
+import functools
+
+import keras
+import numpy as np
+import tensorflow as tf
+from scipy import special
+
+from keras_dgm import checks
+from keras_dgm.models import M1, M2, StackedM1M2
+
+# Numbers in the largest tensor of a chunk of samples: 16 MB of float32.
+CHUNK = 2**22
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class LogLikelihood:
+    """Estimates of log p(x), in nats, and how far they can be trusted.
+
+    An estimate is the logarithm of an unbiased one, so low on average, by about half the square
+    of its standard error.
+
+    Attributes:
+        log_p: [N], of each example.
+        stderr: [N], its Monte-Carlo standard error (delta method); NaN from one sample. Trust it
+            where `ess` is not small: weights that were never met do not show in it.
+        ess: [N], the effective sample size, (sum w)^2 / sum w^2, from 1 to `num_samples`.
+        log_p_xy: [N, K], log p(x, y) for every class; None for M1.
+        num_samples: how many importance samples an estimate is made of.
+    """
+
+    log_p: np.ndarray
+    stderr: np.ndarray
+    ess: np.ndarray
+    log_p_xy: np.ndarray | None
+    num_samples: int
+
+    @property
+    def mean(self):
+        """The mean of log p(x) over the examples."""
+        return float(np.mean(self.log_p))
+
+    @property
+    def mean_stderr(self):
+        """The Monte-Carlo standard error of `mean`, for these examples."""
+        return float(np.sqrt(np.sum(self.stderr**2)) / len(self.stderr))
+
+
+def log_likelihood(
+    model,
+    x,
+    num_samples=5000,
+    *,
+    binarize=None,
+    batch_size=100,
+    seed=0,
+    jit_compile=True,
+    verbose="auto",
+):
+    """Estimate log p(x) = log E[w] by log 1/S sum_s w_s, the L_S of Burda et al. (2016).
+
+    - M1: w = p(x|z) p(z) / q(z|x), z drawn from q(z|x).
+    - M2: w = sum_y p(x|y,z_y) p(y) p(z_y) / q(z_y|x,y), z_y drawn from q(z_y|x,y) for every y.
+    - M1+M2: w = p(x|z1) / q(z1|x) sum_y p(z1|y,z2_y) p(y) p(z2_y) / q(z2_y|z1,y), z1 drawn from
+      q(z1|x), and z2_y from q(z2_y|z1,y) for every y.
+
+    The class is summed, not drawn: a q(y|x) that is trained to be right about labels is sure of
+    itself, and weights of 1 / q(y|x) would rarely meet the classes that it rules out. In M1+M2,
+    dimensions of z1 that M2 leaves out keep the prior N(0, 1) that they have in M1.
+
+    Under the Bernoulli likelihood, p(x) is a distribution over x in {0, 1}: grey x are drawn once,
+    with `seed`, as in training. With `binarize=False` they enter x log p + (1 - x) log(1 - p) as
+    they are, which is no log-likelihood, and comparable with nothing but itself. With a
+    `preprocessor`, the density is that of what it puts out.
+
+    Args:
+        model: an `M1`, `M2` or `StackedM1M2` that has been built.
+        x: [N, D] or [N, ...], raw data.
+        num_samples: S, of each example. They are drawn in chunks: memory does not grow with S.
+        binarize: whether to draw x in {0, 1}; None: as the model was trained.
+        batch_size: examples at a time.
+        seed: of the binarisation and the samples; the same arguments give the same estimates.
+        jit_compile: False for networks of your own that XLA cannot compile.
+        verbose: 0: no progress bar; 1: one; `"auto"`: one.
+
+    Returns:
+        A `LogLikelihood`.
+
+    Raises:
+        ValueError: if the model has not been built, or an argument is out of range.
+
+    References:
+        Burda, Grosse and Salakhutdinov (2016), arXiv 1509.00519, section 5.
+    """
+    num_samples = checks.check_positive_integer(num_samples, argument="num_samples")
+    batch_size = checks.check_positive_integer(batch_size, argument="batch_size")
+    x = observations(model, x, binarize, checks.check_seed(seed))
+    batch_size = min(batch_size, len(x))
+    chunk = samples_at_once(model, x, batch_size, num_samples)
+    starts = range(0, len(x), batch_size)
+    bar = keras.utils.Progbar(
+        len(starts) * -(-num_samples // chunk), verbose=int(verbose != 0), unit_name="chunk"
+    )
+    summed = tf.function(
+        functools.partial(_log_sums, model), jit_compile=jit_compile, autograph=False
+    )
+    batches = []
+    for start in starts:
+        batch = tf.constant(x[start : start + batch_size])
+        log_w, log_w2 = -np.inf, -np.inf
+        for drawn in range(0, num_samples, chunk):
+            shape = len(batch), min(chunk, num_samples - drawn)
+            noise = _noise(model, shape, x.dtype, seed, (start, drawn))
+            of_chunk = summed(batch, noise)
+            log_w = np.logaddexp(log_w, of_chunk[0])  # [B, K], or [B, 1] for M1
+            log_w2 = np.logaddexp(log_w2, of_chunk[1])  # [B]
+            bar.add(1)
+        batches.append((log_w, log_w2))
+    of_classes, of_squares = (np.concatenate(parts) for parts in zip(*batches, strict=True))
+    return _estimate(of_classes, of_squares, num_samples, model)
+
+
+def observations(model, x, binarize, seed):
+    """What log p(x) is of, an array [N, width]: x preprocessed, and binarised as `binarize` says.
+
+    Raises:
+        ValueError: if `model` is none of the models, or not built, or `x` is not data for it.
+    """
+    if not isinstance(model, (M1, M2)) or not model.built:
+        raise ValueError(
+            f"`model` must be an M1, M2 or StackedM1M2 that has been built or fitted, got {model!r}"
+        )
+    bottom = model.m1 if isinstance(model, StackedM1M2) else model
+    bernoulli = bottom.likelihood.name == "bernoulli"
+    if binarize and not bernoulli:
+        raise ValueError(
+            f"`binarize` must be None or False under a gaussian likelihood, got {binarize!r}"
+        )
+    x = bottom.observe_all(bottom.check_features(x))["x"].numpy()
+    if bernoulli and (bottom.binarize if binarize is None else binarize):
+        x = (np.random.default_rng(seed).random(x.shape) < x).astype(x.dtype)
+    return x
+
+
+def samples_at_once(model, x, batch_size, num_samples):
+    """How many samples of a batch's examples fit into a chunk."""
+    classes = model.num_classes if isinstance(model, M2) else 1
+    widest = classes * max([x.shape[-1], *model.hidden_units])
+    return max(1, min(num_samples, CHUNK // (batch_size * widest)))
+
+
+def _noise(model, shape, dtype, seed, position):
+    """Standard normal noise for `shape` = (examples, samples), another one at every position."""
+    start, drawn = position
+    seeds = tf.random.experimental.stateless_fold_in(tf.constant([seed, start], tf.int64), drawn)
+    shapes = tf.nest.flatten(model.noise_shape)
+    seeds = tf.unstack(tf.random.split(seeds, len(shapes)))
+    noise = [
+        tf.random.stateless_normal([*shape, *of_sample], seed, dtype=dtype)
+        for of_sample, seed in zip(shapes, seeds, strict=True)
+    ]
+    return tf.nest.pack_sequence_as(model.noise_shape, noise)
+
+
+def _log_sums(model, x, noise):
+    """log sum_s w_sy, [B, K] (M1: [B, 1]), and log sum_s (sum_y w_sy)^2, [B], in float64."""
+    log_w = tf.cast(model.log_weights(x, noise).elbo, tf.float64)
+    if isinstance(model, M1):
+        log_w = log_w[..., None]  # [B, S, 1]
+    log_w2 = 2 * tf.reduce_logsumexp(log_w, axis=-1)
+    return tf.reduce_logsumexp(log_w, axis=1), tf.reduce_logsumexp(log_w2, axis=1)
+
+
+def _estimate(log_w, log_w2, num_samples, model):
+    """The `LogLikelihood` of log sum_s w_sy, [N, K], and log sum_s (sum_y w_sy)^2, [N]."""
+    log_p_xy = log_w - np.log(num_samples)
+    log_p = special.logsumexp(log_p_xy, axis=-1)
+    # S sum w^2 / (sum w)^2 = 1 + var(w) / mean(w)^2; rounding can bring it below 1.
+    relative = np.maximum(np.exp(log_w2 - np.log(num_samples) - 2 * log_p), 1)
+    with np.errstate(invalid="ignore"):
+        stderr = np.sqrt((relative - 1) / np.float64(num_samples - 1))
+    return LogLikelihood(
+        log_p=log_p,
+        stderr=stderr,
+        ess=num_samples / relative,
+        log_p_xy=None if isinstance(model, M1) else log_p_xy,
+        num_samples=num_samples,
+    )
