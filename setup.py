@@ -30,8 +30,8 @@ INSTALL_REQUIRES = [
     # TensorFlow Probability imports distutils, which left the standard library in Python 3.12.
     'setuptools>=70.1; python_version >= "3.12"',
     "numpy>=2.0",
-    "scikit-learn>=1.5",
-    "scipy>=1.13",
+    "scikit-learn>=1.6",
+    "scipy>=1.15",
 ]
 
 # Data sets that TFDS prepares (mnist, svhn_cropped, smallnorb, lfw). digits and .npz need nothing.

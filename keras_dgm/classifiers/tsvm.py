@@ -1,0 +1,162 @@
+"""The transductive support vector machine, as a scikit-learn estimator."""
+
+import math
+import numbers
+
+import numpy as np
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.kernel_approximation import Nystroem
+from sklearn.utils import check_random_state, gen_batches
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from keras_dgm import checks
+from keras_dgm.classifiers import low_density
+
+UNLABELED = -1
+KERNELS = ("rbf", "linear")
+DTYPES = (np.float64, np.float32)
+ROWS_AT_ONCE = 2000
+
+
+class TransductiveSVM(ClassifierMixin, BaseEstimator):
+    """A support vector machine that keeps its margin clear of unlabelled examples as well.
+
+    One-vs-rest; for each class, with t = 1 for its labelled examples and -1 for the others,
+    f(x) = w phi(x) + b minimises the smooth objective of Chapelle and Zien,
+
+        1/2 |w|^2 + C sum_labelled max(0, 1 - t f(x))^2 + C* sum_unlabelled exp(-3 f(x)^2),
+
+    under their constraint of class balance: f has the mean over the unlabelled examples that t has
+    over the labelled ones. The objective is not convex: L-BFGS minimises it without the unlabelled
+    examples, then for a C* that doubles until it reaches `C_unlabeled`. Without unlabelled
+    examples this is the ordinary SVM with the squared hinge loss, and b is free.
+
+    phi(x) is x itself or the Nystroem features of a kernel; `fit` holds them once for all classes,
+    in the precision of X. For 50,000 examples and 1000 features in float32 they take 200 MB, and
+    training a few minutes on two cores.
+
+    Defaults were chosen on validation data, for the features that an M1 gives of MNIST with 100
+    labels and 50,000 unlabelled examples.
+
+    Args:
+        C: weight of the loss of a labelled example.
+        C_unlabeled: C*, weight of the loss of an unlabelled example.
+        kernel: `"rbf"`, exp(-gamma |x - x'|^2), or `"linear"`.
+        gamma: of the rbf kernel; `"scale"` is 1 / (D variance of X), as of scikit-learn's `SVC`.
+        n_components: M, how many examples the Nystroem features of the rbf kernel compare with;
+            all of them where there are fewer.
+        n_stages: how many values C* takes.
+        max_iter: the most iterations of L-BFGS for each of them.
+        random_state: of the draw of those M examples: None, an integer or a `RandomState`.
+
+    Attributes:
+        classes_: [K], the labels other than -1, in order.
+        coef_: w, [M, K]; [M, 1] where K is 2.
+        intercept_: b, [K]; [1] where K is 2.
+        n_features_in_: D.
+        n_iter_: iterations of L-BFGS, over all stages.
+
+    Raises:
+        ValueError: by `fit`, if an argument is out of range, X is not finite or y holds fewer than
+            two classes.
+
+    References:
+        Chapelle and Zien, "Semi-Supervised Classification by Low Density Separation", AISTATS 2005,
+        the algorithm that they call ∇TSVM.
+    """
+
+    def __init__(
+        self,
+        *,
+        C=10.0,
+        C_unlabeled=0.2,
+        kernel="rbf",
+        gamma="scale",
+        n_components=1000,
+        n_stages=8,
+        max_iter=40,
+        random_state=None,
+    ):
+        self.C = C
+        self.C_unlabeled = C_unlabeled
+        self.kernel = kernel
+        self.gamma = gamma
+        self.n_components = n_components
+        self.n_stages = n_stages
+        self.max_iter = max_iter
+        self.random_state = random_state
+
+    def fit(self, X, y):
+        """Fit to X [N, D] and labels y [N]: integers, -1 where the label is unknown, or strings."""
+        self._check_arguments()
+        X, y = validate_data(self, X, y, dtype=DTYPES)
+        check_classification_targets(y)
+        known = y != UNLABELED
+        self.classes_ = np.unique(y[known])
+        if len(self.classes_) < 2:
+            raise ValueError(
+                "`y` must hold at least two classes besides -1 (unlabelled), "
+                f"got {len(self.classes_)} class"
+            )
+        self._fit_kernel(X)
+        features = np.concatenate([f.astype(X.dtype) for f in self._features(X)])  # [N, M]
+        # Of two classes, one problem tells both.
+        positive = self.classes_[1:] if len(self.classes_) == 2 else self.classes_
+        targets = np.where(y[known, None] == positive, 1, -1).astype(X.dtype)
+        self.coef_, self.intercept_, self.n_iter_ = low_density.fit(
+            features[known],
+            targets,
+            features[~known],
+            self.C,
+            self.C_unlabeled,
+            self.n_stages,
+            self.max_iter,
+        )
+        return self
+
+    def decision_function(self, X):
+        """f(x) of every class, [N, K]; where K is 2, of the second class, [N]."""
+        check_is_fitted(self)
+        X = validate_data(self, X, dtype=DTYPES, reset=False)
+        f = np.concatenate([f @ self.coef_ + self.intercept_ for f in self._features(X)])
+        return f[:, 0] if len(self.classes_) == 2 else f
+
+    def predict(self, X):
+        """The label with the largest f(x), [N]."""
+        f = self.decision_function(X)
+        return self.classes_[(f > 0).astype(int) if f.ndim == 1 else f.argmax(axis=1)]
+
+    def _fit_kernel(self, X):
+        self.kernel_ = None
+        if self.kernel == "rbf":
+            variance = X.var(dtype=np.float64) or 1.0
+            gamma = 1 / (X.shape[1] * variance) if self.gamma == "scale" else self.gamma
+            rng = check_random_state(self.random_state)
+            # In float32, the smallest singular values of the kernel would be noise.
+            landmarks = X[rng.permutation(len(X))[: self.n_components]].astype(np.float64)
+            nystroem = Nystroem(gamma=gamma, n_components=len(landmarks), random_state=rng)
+            self.kernel_ = nystroem.fit(landmarks)
+
+    def _features(self, X):
+        """phi(x) of a few rows at a time, float64."""
+        for rows in gen_batches(len(X), ROWS_AT_ONCE):
+            x = X[rows].astype(np.float64)
+            yield x if self.kernel_ is None else self.kernel_.transform(x)
+
+    def _check_arguments(self):
+        _check_weight(self.C, argument="C", positive=True)
+        _check_weight(self.C_unlabeled, argument="C_unlabeled")
+        if self.kernel not in KERNELS:
+            raise ValueError(f"`kernel` must be one of {KERNELS}, got {self.kernel!r}")
+        if self.gamma != "scale":
+            _check_weight(self.gamma, argument="gamma", positive=True)
+        for argument in ("n_components", "n_stages", "max_iter"):
+            checks.check_positive_integer(getattr(self, argument), argument=argument)
+
+
+def _check_weight(value, *, argument, positive=False):
+    number = float(value) if isinstance(value, numbers.Real) else math.nan
+    if not (0 < number < math.inf or (number == 0 and not positive)):
+        rule = "positive and finite" if positive else "finite and not negative"
+        raise ValueError(f"`{argument}` must be {rule}, got {value!r}")
