@@ -1,9 +1,14 @@
 """Callbacks of a training run."""
 
+import signal
 import statistics
+import sys
 import time
+from pathlib import Path
 
 import keras
+
+from train import run_folder
 
 
 def linear_decay(learning_rate, epochs, constant_fraction):
@@ -20,7 +25,7 @@ class EpochTimer(keras.callbacks.Callback):
     """The seconds of each epoch's training steps, without validation.
 
     Attributes:
-        seconds_per_epoch: their median.
+        seconds_per_epoch: their median; None where a resumed run had no epoch left.
     """
 
     def on_train_begin(self, logs=None):
@@ -37,7 +42,7 @@ class EpochTimer(keras.callbacks.Callback):
 
     @property
     def seconds_per_epoch(self):
-        return statistics.median(self.seconds)
+        return statistics.median(self.seconds) if self.seconds else None
 
 
 def reported_epochs(epochs):
@@ -69,3 +74,56 @@ class Summary(keras.callbacks.Callback):
         shown = "  ".join(f"{key} {logs[key]:.4g}" for key in self.SHOWN if key in logs)
         seconds = time.perf_counter() - self.started
         print(f"{self.name} epoch {epoch + 1}/{epochs}  {seconds:.0f} s  {shown}", flush=True)
+
+
+class History(keras.callbacks.CSVLogger):
+    """One row an epoch in a CSV file, which a resumed run continues.
+
+    Args:
+        path: of the file.
+        initial_epoch: how many rows of an interrupted run count; 0 starts the file anew.
+    """
+
+    def __init__(self, path, initial_epoch):
+        super().__init__(path, append=True)
+        self.path = Path(path)
+        self.initial_epoch = initial_epoch
+
+    def on_train_begin(self, logs=None):
+        written = self.path.read_bytes().splitlines(keepends=True) if self.path.exists() else []
+        lines = written[: self.initial_epoch + 1] if self.initial_epoch else []
+        with run_folder.atomic(self.path) as temporary:
+            temporary.write_bytes(b"".join(lines))
+        super().on_train_begin(logs)
+        if lines:
+            self.keys = lines[0].decode().strip().split(",")[1:]
+
+
+class StopOnSignal(keras.callbacks.Callback):
+    """A context in which SIGTERM and SIGINT (Ctrl-C) end `fit` after the epoch that they arrive in.
+
+    A second signal acts at once.
+
+    Attributes:
+        received: the number of the signal; None: there was none.
+    """
+
+    SIGNALS = (signal.SIGINT, signal.SIGTERM)
+    received = None
+
+    def __enter__(self):
+        self.previous = {number: signal.signal(number, self._note) for number in self.SIGNALS}
+        return self
+
+    def __exit__(self, *_):
+        for number, handler in self.previous.items():
+            signal.signal(number, handler)
+
+    def _note(self, number, frame):
+        self.received = number
+        self.__exit__()
+        print("stopping after this epoch; again to stop at once", file=sys.stderr, flush=True)
+
+    def on_epoch_end(self, epoch, logs=None):
+        if self.received is not None:
+            self.model.stop_training = True

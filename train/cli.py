@@ -6,13 +6,22 @@ import sys
 
 import tyro
 
-from train import pipeline, recipes, report, run_folder
+from train import benchmark, gallery, likelihood, pipeline, recipes, report, run_folder, study
+from train.aevb import compare
 from train.config import FitConfig
+from train.table1 import cells
+from train.table1 import report as table1_report
 
 USAGE = """usage: python -m train COMMAND [options], each with --help
 
-  fit    train a model, write a run folder, compare with baselines
-  draws  fit over several seeds, with mean errors
+  fit         train a model, write a run folder, compare with baselines
+  draws       fit over several seeds, with mean errors
+  benchmark   measure the speed of training against what this machine allows
+  figures     draw what a run's model generates and how it sees data
+  likelihood  log p(x) of a run's model on its test set
+  aevb        the AEVB paper's comparison with wake-sleep and Monte-Carlo EM
+  study       samples, manifolds and component collapse over many M1s; goes on where it stopped
+  table1      fill the paper's table of errors, cell by cell, and print it
 """
 
 
@@ -58,11 +67,58 @@ def draws(args):
     print(report.of_draws(config, results))
 
 
-COMMANDS = {"fit": fit, "draws": draws}
+def run_benchmark(args):
+    config = tyro.cli(benchmark.BenchmarkConfig, args=args, prog="python -m train benchmark")
+    print(benchmark.table(benchmark.run(config)))
+    print(f"written to {config.output}")
+
+
+def estimate_likelihood(args):
+    config = tyro.cli(likelihood.LikelihoodConfig, args=args, prog="python -m train likelihood")
+    print(likelihood.report(config, likelihood.measure(config)))
+
+
+def compare_aevb(args):
+    config = tyro.cli(compare.AevbConfig, args=args, prog="python -m train aevb")
+    for path in compare.compare(config):
+        print(f"drawn: {path}")
+
+
+def figures(args):
+    config = tyro.cli(gallery.FiguresConfig, args=args, prog="python -m train figures")
+    print(gallery.write(config))
+
+
+def run_study(args):
+    config = tyro.cli(study.StudyConfig, args=args, prog="python -m train study")
+    study.write(config)
+
+
+def table1(args):
+    config = tyro.cli(cells.Table1Config, args=args, prog="python -m train table1")
+    if config.report:
+        print(table1_report.write(config), end="")
+    else:
+        cells.fill(config)
+
+
+COMMANDS = {
+    "fit": fit,
+    "draws": draws,
+    "benchmark": run_benchmark,
+    "figures": figures,
+    "likelihood": estimate_likelihood,
+    "aevb": compare_aevb,
+    "study": run_study,
+    "table1": table1,
+}
 
 
 def main(args):
-    """Run a command; 2 for a wrong call, 1 for data or settings at fault."""
+    """Run a command; 2 for a wrong call, 1 for data, settings or a disk at fault.
+
+    130 and 143 say, as shells do, that Ctrl-C or SIGTERM ended it.
+    """
     if not args or args[0] in ("-h", "--help"):
         print(USAGE, end="")
         return 0 if args else 2
@@ -71,7 +127,9 @@ def main(args):
         return 2
     try:
         COMMANDS[args[0]](args[1:])
-    except ValueError as error:
+    except (ValueError, OSError, FloatingPointError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        return 130
     return 0

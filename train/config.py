@@ -1,8 +1,9 @@
 """What `python -m train fit` is told."""
 
 import dataclasses
+import json
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import keras
 import tyro
@@ -11,7 +12,7 @@ from keras_dgm import checks
 from keras_dgm.distributions import Likelihood
 from train.recipes import Recipe
 
-ModelName = Literal["m1", "m2", "m1+m2"]
+ModelName = Literal["m1", "m2", "m1+m2", "conditional"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -23,7 +24,10 @@ class FitConfig:
     num_labeled: int | None = None
     """Training labels to keep, the same number for each class; None: all."""
     model: ModelName = "m1+m2"
-    """m1 (its features go to an RBF SVM), m2 on x, or the stack of both."""
+    """m1 (its features go to an RBF SVM), m2 on x, the stack of both, or conditional: whole images
+    from their middle, with the settings of m1."""
+    m1_from: Path | None = None
+    """An m1.keras to stack M2 on instead of training an M1."""
     recipe: str = "default"
     """Where the settings below come from; by default the recipe of the data set."""
     seed: int = 0
@@ -32,12 +36,18 @@ class FitConfig:
     """Where to write; by default runs/DATASET-MODEL-LABELS-SEED."""
     overwrite: bool = False
     """Replace an earlier run in that folder."""
+    resume: bool = False
+    """Go on with the run in that folder from its last checkpoint; start it if there is none."""
+    checkpoint_seconds: float = 60.0
+    """The least time from one checkpoint to the next."""
     data_dir: Path | None = None
     """Where the data is; by default TFDS_DATA_DIR, or KERAS_DGM_DATA_DIR for frey_face."""
     download: bool = False
     """Let TFDS fetch the data set if it is absent."""
     baselines: bool = True
     """Train the baselines as well."""
+    strategy: Literal["single", "mirrored"] = "single"
+    """Train on one device, or on all of this machine's: each takes its part of every batch."""
     progress: Literal["summary", "bar"] = "summary"
     """What to show of the epochs: ten lines a model, or Keras' progress bars."""
     settings: Annotated[Recipe, tyro.conf.arg(name="")] = dataclasses.field(default_factory=Recipe)
@@ -58,6 +68,14 @@ def check(config):
         ValueError: naming the flag, the rule and the value received.
     """
     checks.check_seed(config.seed)
+    if config.overwrite and config.resume:
+        raise ValueError("`overwrite` must not be given with `resume`, got both")
+    if not 0 <= config.checkpoint_seconds < float("inf"):
+        raise ValueError(
+            f"`checkpoint_seconds` must be finite and not negative, got {config.checkpoint_seconds}"
+        )
+    if config.m1_from is not None and config.model != "m1+m2":
+        raise ValueError(f"`model` must be m1+m2 with `m1_from`, got {config.model!r}")
     Likelihood(config.settings.likelihood, config.settings.likelihood_scale)
     for name in ("m1", "m2"):
         for field in dataclasses.fields(getattr(config.settings, name)):
@@ -72,13 +90,15 @@ def check(config):
 
 def _check_setting(model, name, value):
     flag = f"{model}.{name}"
-    if name in ("latent_dim", "epochs", "batch_size"):
+    if name in ("latent_dim", "epochs", "batch_size", "num_samples"):
         checks.check_positive_integer(value, argument=flag)
     elif name == "hidden_units":
         if not value:
             raise ValueError(f"`{flag}` must name at least one layer, got {value}")
         for units in value:
             checks.check_positive_integer(units, argument=flag)
+    elif name == "kl_warmup" and value:
+        checks.check_positive_integer(value, argument=flag)
     elif name == "activation":
         try:
             keras.activations.get(value)
@@ -97,3 +117,38 @@ def _check_setting(model, name, value):
 def to_json(config):
     """The configuration as JSON can hold it, every setting resolved."""
     return {**dataclasses.asdict(config), "run_dir": str(config.folder)}
+
+
+# What may change from a run to the one that resumes it.
+UNBOUND = {"run_dir", "seeds", "overwrite", "resume", "checkpoint_seconds", "baselines", "progress"}
+UNBOUND |= {"data_dir", "download"}
+
+
+def check_same(config, earlier):
+    """Refuse to resume a run with other settings than its own.
+
+    Args:
+        config: a `FitConfig`.
+        earlier: the content of the run's config.json.
+
+    Raises:
+        ValueError: naming the flag, its value in the run and the value received.
+    """
+    settings, before = _flat(json.loads(json.dumps(to_json(config), default=str))), _flat(earlier)
+    for flag, value in settings.items():
+        if flag not in UNBOUND and before.get(flag) != value:
+            raise ValueError(
+                f"`{flag}` must be {before.get(flag)!r} to resume {config.folder}, got {value!r}"
+            )
+
+
+def _flat(settings):
+    """Nested settings by the names of their flags."""
+    flat: dict[str, Any] = {}
+    for name, value in settings.items():
+        if isinstance(value, dict):
+            prefix = "" if name == "settings" else f"{name}."
+            flat |= {prefix + flag: v for flag, v in _flat(value).items()}
+        else:
+            flat[name] = value
+    return flat

@@ -38,6 +38,8 @@ def of_run(config, result):
             f"{result['active_dims']} of {config.settings.m1.latent_dim} latent dimensions active"
         ]
     model = config.folder / run_folder.MODEL
+    if config.model == "conditional":
+        lines += [f"{result['bound']:.2f} nats on test data, of the other pixels given the middle"]
     lines += [f"{result['seconds']:.0f} s of training; the model is {model}"]
     return "\n".join(lines)
 
@@ -45,13 +47,19 @@ def of_run(config, result):
 def of_draws(config, results):
     """What `draws` prints: the mean over the runs and its standard error."""
     if results[0]["test_error"] is None:
-        return f"{len(results)} draws; the data has no labels to err on"
+        return f"{len(results)} draws of a model that does not classify"
     errors = {NAMES[config.model]: [result["test_error"] for result in results]}
     for name in results[0].get("baselines", {}):
         errors[name] = [result["baselines"][name]["test_error"] for result in results]
     rows = []
     for name, values in errors.items():
-        spread = np.std(values, ddof=1) / len(values) ** 0.5 if len(values) > 1 else 0.0
-        rows.append((name, f"{100 * np.mean(values):.2f} ± {100 * spread:.2f} %"))
+        mean, spread = mean_and_error([100 * value for value in values])
+        rows.append((name, f"{mean:.2f} ± {spread or 0:.2f} %"))
     heading = f"test error, mean ± standard error over {len(results)} draws:"
     return heading + "\n" + table(rows)
+
+
+def mean_and_error(values):
+    """The mean, and its standard error; None for the error of a single value."""
+    error = np.std(values, ddof=1) / len(values) ** 0.5 if len(values) > 1 else None
+    return np.mean(values), error

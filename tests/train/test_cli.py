@@ -83,6 +83,31 @@ def test_m1_alone_and_m2_alone(tmp_path, capsys):
     assert "M1 + RBF SVM" in capsys.readouterr().out
 
 
+def test_m2_on_an_m1_of_an_earlier_run(run, tmp_path, capsys):
+    folder, _, _ = run
+    arguments = ["--m1-from", str(folder / "m1.keras"), "--run-dir", str(tmp_path / "again")]
+    assert main(["fit", *SHORT, *arguments, "--no-baselines"]) == 0
+    models = [keras.models.load_model(f / "model.keras") for f in (folder, tmp_path / "again")]
+    for weight, again in zip(*(model.m1.weights for model in models), strict=True):
+        np.testing.assert_array_equal(weight, again)
+    assert "m1 epoch" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--m1-from", "model.keras"], "`m1_from` must be an M1 of 64 features"),
+        (["--m1-from", "history.csv"], "`m1_from` must be a saved M1"),
+        (["--m1-from", "m1.keras", "--model", "m2"], "`model` must be m1+m2 with `m1_from`"),
+    ],
+)
+def test_an_m1_that_is_none(arguments, message, run, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(run[0])
+    assert main(["fit", *SHORT, *arguments, "--run-dir", str(tmp_path / "run")]) == 1
+    assert message in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
+
+
 def test_draws_report_mean_and_standard_error(tmp_path, capsys):
     arguments = ["--seeds", "0", "1", "--run-dir", str(tmp_path / "draws"), "--no-baselines"]
     assert main(["draws", *SHORT, *arguments]) == 0

@@ -1,0 +1,224 @@
+"""Wake-sleep, Monte-Carlo EM, the integral over the prior, and the curves of the comparison."""
+
+import dataclasses
+import json
+
+import builders
+import numpy as np
+import pytest
+import tensorflow as tf
+from builders import D, Z
+
+from keras_dgm import evaluation
+from train.aevb import compare, figures, marginal, monte_carlo_em, training
+from train.aevb.monte_carlo_em import MonteCarloEM
+from train.aevb.wake_sleep import WakeSleep
+from train.cli import main
+
+
+def wake_sleep(**options):
+    model = WakeSleep(Z, (4,), **options)
+    model.build((None, D))
+    return model
+
+
+@pytest.mark.parametrize("likelihood", ["bernoulli", "gaussian"])
+def test_each_phase_trains_its_network(likelihood):
+    """The decoder climbs log p(x|z) at z ~ q(z|x), the encoder log q(z|x) at dreams."""
+    model, x = wake_sleep(likelihood=likelihood), tf.constant(builders.examples()[0])
+    wake_noise, z, x_noise = model.sample_noise(len(x))
+
+    with tf.GradientTape() as tape:
+        loss = model.objective(x, None, (wake_noise, z, x_noise), training=True).loss
+    found = tape.gradient(loss, model.trainable_variables)
+
+    qz_x = model.qz_x(x)
+    awake_z = qz_x.mean() + qz_x.stddev() * wake_noise
+    dreamt_x = model.dream(model.px_z(z), x_noise)
+    with tf.GradientTape(persistent=True) as tape:
+        wake = -model.px_z(awake_z.numpy()).log_prob(x)
+        sleep = -model.qz_x(dreamt_x.numpy()).log_prob(z)
+    np.testing.assert_allclose(loss, wake + sleep, rtol=1e-5)
+    decoder = tape.gradient(wake, model.decoder.trainable_variables)
+    encoder = tape.gradient(sleep, model.encoder.trainable_variables)
+    for gradient, expected in zip(found, [*encoder, *decoder], strict=True):
+        np.testing.assert_allclose(gradient, expected, rtol=1e-4, atol=1e-4)
+
+
+def test_wake_sleep_reports_the_bound_of_aevb():
+    model, x = wake_sleep(), tf.constant(builders.examples()[0])
+    noise = model.sample_noise(len(x))
+
+    bound = model.objective(x, None, noise, training=False).bound
+
+    np.testing.assert_allclose(bound.elbo, model.minus_j(x, noise[0]).elbo, rtol=1e-6)
+
+
+def test_dreams_leave_the_true_posterior_alone():
+    """E[d log q(z|x)] = 0 under the model where q(z|x) = p(z|x); within 5 standard errors."""
+    linear = builders.LinearGaussian()
+    model = wake_sleep(
+        likelihood="gaussian",
+        likelihood_scale=linear.scale,
+        encoder=linear.model.encoder,
+        decoder=linear.model.decoder,
+        dtype="float64",
+    )
+    z, noise = model.sample_noise(20_000)[1:]
+    dreams = model.dream(model.px_z(z), noise)
+    qz_x = model.qz_x(dreams)
+    score = (z - qz_x.mean()) / qz_x.stddev()
+
+    errors = len(z) ** -0.5 * np.array([1, 2**0.5])  # of the mean and the variance of N(0, 1)
+    assert np.all(np.abs(np.mean(score, axis=0)) < 5 * errors[0])
+    assert np.all(np.abs(np.var(score, axis=0) - 1) < 5 * errors[1])
+    assert np.abs(np.corrcoef(np.transpose(score))[0, 1]) < 5 * errors[0]
+
+
+def test_chains_reach_the_posterior(monkeypatch):
+    """Mean and variance of p(z|x) of a linear Gaussian model, within 5 standard errors."""
+    monkeypatch.setattr(monte_carlo_em, "UPDATES", 0)
+    linear, copies = builders.LinearGaussian(), 1000
+    x = np.repeat(linear.x[:2], copies, axis=0)
+    em = MonteCarloEM(linear.model, x, linear.model.optimizer, seed=0)
+
+    accepted = [em.step(tf.range(len(x)), tf.constant(step)).numpy() for step in range(40)]
+
+    posterior = linear.model.posterior(linear.x[:2])
+    z = em.z.numpy().reshape(2, copies, Z)
+    score = (z - posterior.mean().numpy()[:, None]) / posterior.stddev().numpy()[:, None]
+    assert np.all(np.abs(score.mean(axis=1)) < 5 * copies**-0.5)
+    assert np.all(np.abs(score.var(axis=1) - 1) < 5 * (2 / copies) ** 0.5)
+    assert 0.8 < np.mean(accepted[-10:]) < 0.97
+
+
+def test_the_integral_over_the_prior_is_log_p():
+    """Beside importance sampling, at its standard error and 1 % of quasi-Monte Carlo."""
+    model, x = builders.m1(), np.round(builders.examples()[0])
+    rng = np.random.default_rng(0)
+    for weight in model.trainable_variables:
+        weight.assign_add(rng.normal(0, 0.4, weight.shape))
+
+    found = marginal.log_marginal(model, x, marginal.prior_points(Z, 2**13))
+
+    expected = evaluation.log_likelihood(model, x, 20_000, jit_compile=False, verbose=0)
+    assert np.all(np.abs(found - expected.log_p) < 5 * expected.stderr + 0.01)
+
+
+@pytest.mark.parametrize(
+    ("points", "per_step"), [(1000, 100), (12_345, 100), (10**7, 1600), (5, 9)]
+)
+def test_marks_end_at_the_budget(points, per_step):
+    steps = training.marks(points, per_step)
+
+    assert steps == sorted(set(steps)) and 1 <= len(steps) <= training.MARKS
+    assert 0 <= steps[-1] * per_step - points < per_step
+
+
+def made_up(curve, data_dir):
+    x = np.round(builders.examples()[0])
+    return x[: curve.train_size], x
+
+
+@pytest.fixture
+def arguments(tmp_path, monkeypatch):
+    monkeypatch.setattr(training, "observations", made_up)
+    monkeypatch.setattr(training, "MARKS", 5)
+    monkeypatch.setattr(marginal, "POINTS", 2**8)
+    return ["aevb", "--output", str(tmp_path), "--bound-points", "0", "--train-sizes", "20"]
+
+
+def test_curves_are_computed_once(arguments, tmp_path, capsys, monkeypatch):
+    assert main([*arguments, "--likelihood-points", "4000"]) == 0
+
+    names = [f"likelihood-mnist-{method}-3-20.json" for method in ("aevb", "wake-sleep", "mcem")]
+    for name in names:
+        curve = json.loads((tmp_path / name).read_text())
+        assert curve["points"] == 4000 and curve["train_size"] == 20
+        assert len(curve["at"]) == len(curve["seconds"]) <= training.MARKS
+        assert np.all(np.diff(curve["at"]) > 0) and curve["at"][-1] >= 4000
+        assert np.all(np.diff(curve["seconds"]) > 0)
+        assert curve["train"][-1] > curve["train"][0]
+        assert np.all(np.isfinite(curve["test"]))
+    assert (tmp_path / "likelihood.png").is_file()
+    assert "likelihood.png" in capsys.readouterr().out
+
+    asked = []
+    monkeypatch.setattr(
+        training, "compute", lambda curve, points, _: asked.append(curve.method) or {}
+    )
+    monkeypatch.setattr(figures, "draw", lambda folder: [])
+    assert main([*arguments, "--likelihood-points", "3000"]) == 0
+    assert asked == []
+    (tmp_path / names[1]).unlink()
+    assert main([*arguments, "--likelihood-points", "4000"]) == 0
+    assert asked == ["wake-sleep"]
+    assert main([*arguments, "--likelihood-points", "4000", "--seed", "1"]) == 1
+    assert "`output` must be a folder of curves of the same settings" in capsys.readouterr().err
+
+
+def test_the_bound_of_real_data(arguments):
+    """Wake-sleep with a Gaussian likelihood."""
+    curve = training.Curve("bound", "frey_face", "wake-sleep", 2, 5, None, 0.02, 0)
+
+    found = training.compute(curve, 6000)
+
+    assert found["train"][-1] > found["train"][0] + 1
+    assert found["at"][-1] >= 6000
+
+
+def made_up_curve(of, dataset, method, latent_dim, train_size):
+    curve = training.Curve(of, dataset, method, latent_dim, 5, train_size, 0.02, 0)
+    values = {"at": [10, 100], "train": [-9, -8], "test": [-9.5, -8.5], "seconds": [1, 2]}
+    return {**dataclasses.asdict(curve), **values}
+
+
+def test_figures_have_a_panel_for_each_setting():
+    bounds = [
+        made_up_curve("bound", dataset, method, latent_dim, None)
+        for dataset, dims in (("mnist", (3, 5)), ("frey_face", (2,)))
+        for latent_dim in dims
+        for method in training.METHODS
+    ]
+    likelihoods = [made_up_curve("likelihood", "mnist", method, 3, 20) for method in figures.STYLES]
+
+    of_bounds, of_likelihoods = figures.of_bounds(bounds), figures.of_likelihoods(likelihoods)
+
+    titles = [axes.get_title() for axes in of_bounds.axes]
+    assert titles == ["MNIST, 3-d z", "MNIST, 5-d z", "Frey faces, 2-d z"]
+    assert all(len(axes.get_lines()) == 4 for axes in of_bounds.axes)
+    assert [len(axes.get_lines()) for axes in of_likelihoods.axes] == [6, 6]
+    assert len(of_likelihoods.legends[0].get_texts()) == 6
+    for axes in (*of_bounds.axes, *of_likelihoods.axes):
+        assert axes.get_xlabel() and axes.get_xscale() == "log"
+
+
+def test_nothing_to_draw(tmp_path):
+    assert figures.draw(tmp_path) == []
+
+
+WRONG = {
+    "negative points": (["--bound-points", "-1"], "`bound_points` must"),
+    "no latent dimension": (["--latent-dims", "0"], "`latent_dims` must"),
+    "no training points": (["--train-sizes", "0"], "`train_sizes` must"),
+    "a rate of nothing": (["--learning-rate", "0"], "`learning_rate` must"),
+}
+
+
+@pytest.mark.parametrize("flags, message", WRONG.values(), ids=WRONG)
+def test_wrong_flags(flags, message, tmp_path, capsys):
+    assert main(["aevb", "--output", str(tmp_path / "curves"), *flags]) == 1
+    assert message in capsys.readouterr().err
+    assert not (tmp_path / "curves").exists()
+
+
+def test_more_training_points_than_there_are(mnist_dir, tmp_path, capsys):
+    arguments = ["--bound-points", "0", "--train-sizes", "60000", "--data-dir", str(mnist_dir)]
+    assert main(["aevb", "--output", str(tmp_path), *arguments]) == 1
+    assert "`train_sizes` must be at most 50000 for mnist, got 60000" in capsys.readouterr().err
+
+
+def test_every_panel_of_the_paper_is_asked_for():
+    asked = [curve for curve, _ in compare.curves(compare.AevbConfig())]
+
+    assert len({curve.file for curve in asked}) == len(asked) == 2 * (5 + 4) + 2 * 3

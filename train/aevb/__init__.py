@@ -1,0 +1,1 @@
+"""The comparison of the AEVB paper: AEVB, wake-sleep and Monte-Carlo EM on the same networks."""

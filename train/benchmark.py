@@ -1,0 +1,253 @@
+"""How fast training is, in units of what the machine's matrix products allow.
+
+What the machine could do is measured, not looked up: the matrix products of one step, forward and
+backward, at the model's own shapes and nothing else. All quantities are measured in turns, round
+after round, so that what else the machine does falls on each of them; of each the median counts.
+"""
+
+import dataclasses
+import os
+import statistics
+import time
+from pathlib import Path
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+import keras_dgm as dgm
+from keras_dgm import checks
+from keras_dgm.data import batches
+from train import pipeline, run_folder
+from train.callbacks import EpochTimer
+
+WIDTH = 784
+STEPS = 20
+
+
+@dataclasses.dataclass(frozen=True)
+class BenchmarkConfig:
+    """Measure training on this machine: images a second, and the part of what is possible."""
+
+    rounds: int = 5
+    """Every quantity is measured this often; the median counts."""
+    output: Path = Path("runs", "benchmark.json")
+    """Where the figures go, as JSON."""
+
+
+def stacked(**kwargs):
+    """M1+M2 with 50 active dimensions of z1."""
+    m1 = dgm.M1(50, (600, 600), seed=0)
+    m1.build((None, WIDTH))
+    return dgm.StackedM1M2(m1, 10, latent_dim=50, active_dims=range(50), seed=0, **kwargs)
+
+
+def m2(num_classes=10, **kwargs):
+    """M2 on pixels."""
+    return dgm.M2(num_classes, 50, (500,), seed=0, **kwargs)
+
+
+# A name, how to build the model, and the examples of a step.
+SUBJECTS = (
+    ("M1", lambda: dgm.M1(50, (600, 600), seed=0), 250),
+    ("M2", m2, 500),
+    ("M1+M2", stacked, 500),
+    ("M2, class_sum=1", lambda: m2(class_sum=1), 500),
+    ("M2, class_sum=1, K=1000", lambda: m2(1000, class_sum=1), 500),
+    ("M1+M2, class_sum=1", lambda: stacked(class_sum=1), 500),
+)
+
+
+def run(config):
+    """Measure, write the JSON file, and return its content.
+
+    Raises:
+        ValueError: if `rounds` is not a positive integer.
+    """
+    checks.check_positive_integer(config.rounds, argument="rounds")
+    config.output.parent.mkdir(parents=True, exist_ok=True)
+    models = {}
+    for name, make, batch_size in SUBJECTS:
+        print(f"measuring {name} …", flush=True)
+        models[name] = measure(Subject(make(), batch_size), config.rounds)
+    result = {
+        "models": models,
+        "cores": len(os.sched_getaffinity(0)),
+        "versions": pipeline.versions(),
+    }
+    run_folder.write_json(config.output, result)
+    return result
+
+
+def measure(subject, rounds):
+    """Medians over rounds in which every quantity has its turn; seconds are those of a step."""
+    turns = [subject.turn() for _ in range(rounds)]
+    seconds = {name: statistics.median(turn[name] for turn in turns) for name in turns[0]}
+    elementwise = seconds["step"] - seconds["noise"] - seconds["products"] - seconds["optimizer"]
+    flops = 2 * subject.multiply_adds
+    return {
+        "batch_size": subject.batch_size,
+        "images_per_second": subject.batch_size / seconds["fit"],
+        "step_images_per_second": subject.batch_size / seconds["step"],
+        "ratio": statistics.median(turn["products"] / turn["step"] for turn in turns),
+        "fit_over_step": statistics.median(turn["fit"] / turn["step"] for turn in turns),
+        "possible_gflops": flops / seconds["products"] / 1e9,
+        "possible_gflops_bfloat16": flops / seconds["products_bfloat16"] / 1e9,
+        "seconds": {
+            **seconds,
+            "elementwise": elementwise,
+            "python": seconds["fit"] - seconds["step"],
+        },
+    }
+
+
+class Subject:
+    """A model with its data, and what is timed on it.
+
+    Args:
+        model: an `M1` or `M2`, not compiled.
+        batch_size: the examples of a step.
+    """
+
+    def __init__(self, model, batch_size):
+        self.model = model
+        self.batch_size = batch_size
+        model.compile(keras.optimizers.Adam(1e-3), steps_per_execution=STEPS // 2)
+        self.x = np.random.default_rng(0).random((STEPS * batch_size, WIDTH), np.float32)
+        self.y = None
+        if isinstance(model, dgm.M2):
+            self.y = np.arange(len(self.x))
+            self.y[model.num_classes :] = -1
+        self.fit()  # Builds the model and compiles it.
+        self.products = products(model, batch_size)
+        self.functions = self.parts()
+        for function in self.functions.values():
+            seconds_of(function, repeats=2)
+
+    @property
+    def multiply_adds(self):
+        """Of a step, forward and backward."""
+        return sum(
+            rows * inputs * outputs * (3 if needs_gradient else 2)
+            for rows, inputs, outputs, needs_gradient in self.products
+        )
+
+    def turn(self):
+        """Seconds of a step by quantity, each measured once."""
+        seconds = {name: seconds_of(function) for name, function in self.functions.items()}
+        seconds["products"] = min(seconds["products"], seconds.pop("products_without_xla"))
+        return {"fit": self.fit(), "input": self.input(), **seconds}
+
+    def fit(self):
+        """Seconds of a step inside `model.fit`."""
+        timer = EpochTimer()
+        self.model.fit(self.x, self.y, self.batch_size, epochs=2, verbose=0, callbacks=[timer])
+        return timer.seconds[-1] / STEPS
+
+    def input(self):
+        """Seconds to put a batch together; `fit` does it beside the step before."""
+        observed = self.model.observe_all(self.x)
+        labeled = np.zeros(len(self.x), bool) if self.y is None else self.y >= 0
+        dataset = batches.training_batches(
+            (observed, self.y, None), labeled, self.batch_size, seed=0, epoch=0
+        )
+        started = time.perf_counter()
+        for _ in dataset:
+            pass
+        return (time.perf_counter() - started) / STEPS
+
+    def parts(self):
+        """Functions without arguments that do a step, or one part of its work."""
+        model = self.model
+        observed = model.observe_all(self.x[: self.batch_size])
+        y = None if self.y is None else tf.constant(self.y[: self.batch_size])
+        gradients = [tf.zeros_like(weight) for weight in model.trainable_variables]
+
+        def noise():
+            return model.sample_observation(observed), model.sample_noise(self.batch_size)
+
+        def apply():
+            model.optimizer.apply(gradients, model.trainable_variables)
+            return model.optimizer.iterations
+
+        return {
+            "step": tf.function(lambda: model.train_step((observed, y))),
+            "noise": tf.function(noise),
+            "optimizer": tf.function(apply, jit_compile=True),
+            "products": product_step(self.products, "float32", jit_compile=True),
+            "products_without_xla": product_step(self.products, "float32", jit_compile=False),
+            "products_bfloat16": product_step(self.products, "bfloat16", jit_compile=False),
+        }
+
+
+def products(model, batch_size):
+    """The matrix products of a step's forward pass.
+
+    Returns:
+        Tuples (rows, inputs, outputs, needs_gradient): a product of [rows, inputs] and
+        [inputs, outputs], and whether a gradient goes to the former.
+    """
+    if isinstance(model, dgm.M1):
+        chains = [(batch_size, model.encoder.layers, False)]
+        chains += [(batch_size, model.decoder.layers, True)]
+    else:
+        rows = batch_size * min(model.summed_classes + 1, model.num_classes)
+        chains = [(batch_size, model.classifier.layers, False)]
+        chains += [(batch_size, [model.encoder.from_x], False)]
+        chains += [(rows, model.encoder.rest.layers, True)]
+        chains += [(rows, [model.decoder.from_x, *model.decoder.rest.layers], True)]
+    return [
+        (rows, *layer.kernel.shape, to_input or i > 0)
+        for rows, layers, to_input in chains
+        for i, layer in enumerate(layers)
+    ]
+
+
+def product_step(products, dtype, jit_compile):
+    """A function that does these products and those of their gradients, and nothing else."""
+
+    def normal(*shape):
+        return tf.cast(tf.random.stateless_normal(shape, (0, 0)), dtype)
+
+    operands = [
+        (normal(rows, inputs), normal(inputs, outputs), normal(rows, outputs), needs_gradient)
+        for rows, inputs, outputs, needs_gradient in products
+    ]
+    tensors = [operand[:3] for operand in operands]
+
+    @tf.function(jit_compile=jit_compile)
+    def multiply(tensors):
+        results = []
+        for (x, kernel, gradient), (*_, needs_gradient) in zip(tensors, operands, strict=True):
+            results += [x @ kernel, tf.matmul(x, gradient, transpose_a=True)]
+            if needs_gradient:
+                results.append(tf.matmul(gradient, kernel, transpose_b=True))
+        return results
+
+    return lambda: multiply(tensors)
+
+
+def seconds_of(function, repeats=STEPS):
+    """Mean seconds of a call."""
+    started = time.perf_counter()
+    for _ in range(repeats):
+        result = function()
+    tf.nest.map_structure(np.asarray, tf.nest.flatten(result)[0])
+    return (time.perf_counter() - started) / repeats
+
+
+def table(result):
+    """The figures, for people."""
+    lines = [
+        f"{'':<26}{'images/s':>10}{'bare step':>11}{'of possible':>13}"
+        "   ms: step = noise + products + optimizer + element-wise; input, Python"
+    ]
+    for name, row in result["models"].items():
+        ms = {part: 1000 * seconds for part, seconds in row["seconds"].items()}
+        lines.append(
+            f"{name:<26}{row['images_per_second']:>10,.0f}{row['step_images_per_second']:>11,.0f}"
+            f"{row['ratio']:>13.2f}   {ms['step']:.1f} = {ms['noise']:.1f} + {ms['products']:.1f}"
+            f" + {ms['optimizer']:.1f} + {ms['elementwise']:.1f};"
+            f" {ms['input']:.1f}, {ms['python']:.1f}"
+        )
+    return "\n".join(lines)

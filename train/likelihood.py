@@ -1,0 +1,133 @@
+"""log p(x) of a run's model on its test set, and the error of p(y|x)."""
+
+import dataclasses
+import hashlib
+import json
+import time
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import tyro
+
+from keras_dgm import checks, evaluation
+from train import baselines, run_folder, runs
+from train.report import percent
+
+# Test examples between two writes of the file.
+BLOCK = 1000
+
+
+@dataclasses.dataclass(frozen=True)
+class LikelihoodConfig:
+    """Estimate log p(x) of a run's model on its test set by importance sampling.
+
+    Writes likelihood.json into the run folder as it goes; the same command goes on after an
+    interruption. Where the model has classes, the error of the importance-sampled p(y|x) is
+    reported beside that of q(y|x). Under a Bernoulli likelihood, log p(x) and p(y|x) are those of
+    test examples that are binarised once, with --seed.
+    """
+
+    run: Annotated[Path, tyro.conf.Positional]
+    """A run folder of `python -m train fit`."""
+    num_samples: int = 5000
+    """Importance samples of each example."""
+    examples: int | None = None
+    """The first so many of the test set; None: all."""
+    seed: int = 0
+    """Of the binarisation and the samples."""
+    overwrite: bool = False
+    """Replace an estimate of other settings."""
+    data_dir: Path | None = None
+    """Where the data is; by default where it was in training."""
+
+
+def measure(config):
+    """Estimate what is not in likelihood.json yet, and return its content.
+
+    Raises:
+        ValueError: naming the argument, the rule and the value received.
+    """
+    checks.check_positive_integer(config.num_samples, argument="num_samples")
+    if config.examples is not None:
+        checks.check_positive_integer(config.examples, argument="examples")
+    checks.check_seed(config.seed)
+    run = runs.load(config.run, config.data_dir)
+    model, data = run.model, run.data
+    x, y = data.x_test[: config.examples], data.y_test[: config.examples]
+    path = config.run / run_folder.LIKELIHOOD
+    settings = {
+        "num_samples": config.num_samples,
+        "seed": config.seed,
+        "examples": len(x),
+        "model": hashlib.sha256((config.run / run_folder.MODEL).read_bytes()).hexdigest(),
+    }
+    record = _earlier(path, settings, config.overwrite)
+    while len(record["log_p"]) < len(x):
+        _add_block(record, model, x, config)
+        done = len(record["log_p"])
+        print(f"{done}/{len(x)}  {np.mean(record['log_p']):.2f} nats", flush=True)
+        run_folder.write_json(path, record)
+    record |= {
+        "log_likelihood": float(np.mean(record["log_p"])),
+        "monte_carlo_stderr": float(np.linalg.norm(record["stderr"]) / len(x)),
+        "test_set_stderr": float(np.std(record["log_p"]) / len(x) ** 0.5),
+        "ess_median": float(np.median(record["ess"])),
+        "ess_least": float(np.min(record["ess"])),
+        "dataset": data.name,
+        "training": {"seconds": run.result["seconds"], "settings": run.config["settings"]},
+    }
+    if record["predicted"]:
+        predicted = model.predict(x, verbose=0).argmax(axis=-1)
+        record["error_of_p"] = baselines.error(np.array(record["predicted"]), y)
+        record["error_of_q"] = baselines.error(predicted, y)
+    run_folder.write_json(path, record)
+    return record
+
+
+def _earlier(path, settings, overwrite):
+    empty = {**settings, "seconds": 0.0, "log_p": [], "stderr": [], "ess": [], "predicted": []}
+    if not path.is_file():
+        return empty
+    record = json.loads(path.read_text(encoding="utf-8"))
+    found = {name: record.get(name) for name in settings}
+    if found == settings:
+        return record
+    if overwrite:
+        return empty
+    raise ValueError(
+        f"`run` must hold no estimate of other settings (or add --overwrite), got {path} of {found}"
+    )
+
+
+def _add_block(record, model, x, config):
+    start = len(record["log_p"])
+    started = time.perf_counter()
+    found = evaluation.log_likelihood(
+        model, x[start : start + BLOCK], config.num_samples, seed=config.seed + start
+    )
+    record["seconds"] += time.perf_counter() - started
+    for name in ("log_p", "stderr", "ess"):
+        record[name] += np.round(getattr(found, name), 4).tolist()
+    if found.log_p_xy is not None:
+        record["predicted"] += found.log_p_xy.argmax(axis=-1).tolist()
+
+
+def report(config, record):
+    """What the command prints at its end."""
+    m1, m2 = (record["training"]["settings"][name] for name in ("m1", "m2"))
+    lines = [
+        f"log p(x) of {record['examples']} test examples of {record['dataset']}: "
+        f"{record['log_likelihood']:.2f} ± {record['monte_carlo_stderr']:.3f} nats (Monte Carlo), "
+        f"± {record['test_set_stderr']:.2f} (test set)",
+        f"  {record['num_samples']} samples each, {record['seconds']:.0f} s; effective sample size "
+        f"{record['ess_median']:.0f} (median), {record['ess_least']:.0f} (least)",
+        f"  trained for {record['training']['seconds']:.0f} s; epochs asked for: {m1['epochs']} "
+        f"of M1 (k = {m1['num_samples']}), {m2['epochs']} of M2, as far as it has them",
+    ]
+    if "error_of_p" in record:
+        lines += [
+            f"  test error: {percent(record['error_of_p'])} by p(y|x), "
+            f"{percent(record['error_of_q'])} by q(y|x)"
+        ]
+    return "\n".join([*lines, f"the estimates are in {config.run / run_folder.LIKELIHOOD}"])

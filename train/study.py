@@ -1,0 +1,175 @@
+"""`python -m train study`: what the latent size and the depth of the decoder do to M1."""
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import Literal
+
+import keras
+
+import keras_dgm as dgm
+from keras_dgm import checks, generation, networks
+from keras_dgm.distributions import Likelihood
+from keras_dgm.generation import figures
+from train import recipes, run_folder
+from train.callbacks import linear_decay
+
+DataName = Literal["digits", "mnist", "frey_face"]
+
+
+@dataclasses.dataclass(frozen=True)
+class StudyConfig:
+    """Train many M1s; write samples and manifolds, and how many latent dimensions are used.
+
+    Each model is a piece of its own, written at once. A piece that is there with the same settings
+    is skipped, so that a study goes on where it stopped.
+    """
+
+    output: Path = Path("docs/figures")
+    """Where the pieces and the pictures go."""
+    datasets: tuple[DataName, ...] = ("mnist", "frey_face")
+    """The likelihood and the activation of each are those of its recipe."""
+    depths: tuple[int, ...] = (1, 2, 3)
+    """Hidden layers of the decoder, for component collapse; data with classes only."""
+    latent_dims: tuple[int, ...] = (10, 20, 50, 100, 200)
+    """Sizes of z, for component collapse."""
+    sampled_dims: tuple[int, ...] = (2, 5, 10, 20)
+    """Sizes of z, for samples and, at 2, for the manifold; with a decoder of one hidden layer."""
+    units: int = 400
+    """Of each hidden layer; Frey faces take half."""
+    epochs: int | None = None
+    """Passes over the training data; None: those of M1 in the recipe."""
+    data_dir: Path | None = None
+    """Where the data is; by default TFDS_DATA_DIR, or KERAS_DGM_DATA_DIR for frey_face."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Piece:
+    """One model of the study: everything that decides what comes out."""
+
+    dataset: str
+    latent_dim: int
+    depth: int
+    units: int
+    epochs: int
+
+    @property
+    def name(self):
+        """The stem of its files."""
+        return f"{self.dataset}-depth{self.depth}-latent{self.latent_dim}"
+
+
+def pieces_of(config, data):
+    """The models for one data set: first those of the samples, then those of the collapse."""
+    units = config.units // 2 if data.name == "frey_face" else config.units
+    epochs = config.epochs or recipes.find(data.name).m1.epochs
+    sizes = [(dim, 1) for dim in config.sampled_dims]
+    if data.num_classes:
+        sizes += [(dim, depth) for depth in config.depths for dim in config.latent_dims]
+    return [Piece(data.name, dim, depth, units, epochs) for dim, depth in dict.fromkeys(sizes)]
+
+
+def write(config):
+    """Write every piece that is not there yet, and the pictures over all of them.
+
+    Raises:
+        ValueError: before anything is trained, if a setting or the data is at fault.
+    """
+    checks.check_positive_integer(config.units, argument="units")
+    if config.epochs is not None:
+        checks.check_positive_integer(config.epochs, argument="epochs")
+    for name in ("depths", "latent_dims", "sampled_dims"):
+        checks.check_widths(getattr(config, name), argument=name)
+    every = [dgm.data.load(name, data_dir=config.data_dir) for name in config.datasets]
+    try:
+        config.output.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ValueError(
+            f"`output` must be a folder, got {config.output} ({error.strerror})"
+        ) from error
+    for data in every:
+        results = [write_piece(piece, data, config) for piece in pieces_of(config, data)]
+        draw_collapse(data.name, results, config)
+
+
+def write_piece(piece, data, config):
+    """Train the model of a piece, draw what it shows, and return its JSON; or read that."""
+    file = config.output / f"{piece.name}.json"
+    settings = dataclasses.asdict(piece)
+    if file.is_file():
+        result = json.loads(file.read_text(encoding="utf-8"))
+        if result["settings"] == settings:
+            print(f"{file}: there already", flush=True)
+            return result
+    model, bound = train(piece, data)
+    if piece.depth == 1 and piece.latent_dim in config.sampled_dims:
+        draw_samples(piece, model, data.image_shape, config.output)
+    kl = generation.kl_per_dimension(model, data.x_test)
+    result = {"settings": settings, "test_bound": bound, "kl": [round(float(v), 4) for v in kl]}
+    run_folder.write_json(file, result)  # Last: it says that the piece is whole.
+    print(f"{file}: {bound:.2f} nats on test data", flush=True)
+    return result
+
+
+def train(piece, data):
+    """An M1 with one hidden layer in its encoder and `depth` in its decoder, and its test bound."""
+    recipe = recipes.find(piece.dataset)
+    likelihood = Likelihood(recipe.likelihood, recipe.likelihood_scale)
+    keras.utils.set_random_seed(0)
+    model = dgm.M1(
+        piece.latent_dim,
+        (piece.units,),
+        activation=recipe.m1.activation,
+        likelihood=likelihood.name,
+        likelihood_scale=likelihood.scale,
+        decoder=networks.mlp(
+            (piece.units,) * piece.depth,
+            likelihood.params_size(data.num_features),
+            recipe.m1.activation,
+        ),
+        seed=0,
+    )
+    rate = recipe.m1.learning_rate
+    model.compile(keras.optimizers.Adam(rate), steps_per_execution=10)
+    decay = linear_decay(rate, piece.epochs, recipe.m1.constant_fraction)
+    model.fit(
+        data.x_train,
+        batch_size=recipe.m1.batch_size,
+        epochs=piece.epochs,
+        callbacks=[decay],
+        verbose=0,
+    )
+    logs = model.evaluate(data.x_test, batch_size=500, verbose=0, return_dict=True)
+    return model, logs["elbo"]
+
+
+def draw_samples(piece, model, image_shape, output):
+    title = f"Samples of M1 on {piece.dataset}, {piece.latent_dim} latent dimensions"
+    figure = figures.samples(generation.samples(model, 100), image_shape, title=title)
+    figure.savefig(output / f"samples-{piece.dataset}-latent{piece.latent_dim}.png", dpi=80)
+    if piece.latent_dim == 2:
+        figure = figures.manifold(generation.manifold(model), image_shape)
+        figure.savefig(output / f"manifold-{piece.dataset}.png", dpi=80)
+
+
+def draw_collapse(dataset, results, config):
+    """The pictures over all decoders: the divergences, and the bound over the latent size."""
+    for depth in config.depths:
+        own = {r["settings"]["latent_dim"]: r for r in results if r["settings"]["depth"] == depth}
+        kl = {f"Z = {dim}": own[dim]["kl"] for dim in config.latent_dims if dim in own}
+        if kl:
+            title = f"KL by latent dimension, {dataset}, decoder of depth {depth}"
+            figure = figures.component_collapse(kl, title)
+            figure.savefig(config.output / f"collapse-{dataset}-depth{depth}.png", dpi=80)
+    bounds = {
+        f"decoder of depth {depth}": {
+            r["settings"]["latent_dim"]: r["test_bound"]
+            for r in results
+            if r["settings"]["depth"] == depth
+        }
+        for depth in sorted({r["settings"]["depth"] for r in results})
+    }
+    figure = figures.bounds_by_latent_dim(
+        bounds, f"Robustness to superfluous dimensions, {dataset}"
+    )
+    figure.savefig(config.output / f"bound-{dataset}.png", dpi=80)

@@ -1,0 +1,181 @@
+"""Fill the cells: each finished one is a JSON file, and is not run again."""
+
+import dataclasses
+import json
+import time
+from pathlib import Path
+
+import keras
+
+import keras_dgm as dgm
+from train import baselines, pipeline, run_folder
+from train.config import FitConfig, to_json
+from train.recipes import M2Recipe
+from train.table1 import grid
+
+CLASSIFIERS = {
+    "k-nn": "k-NN",
+    "linear-svm": "linear SVM",
+    "rbf-svm": "RBF SVM",
+    "tsvm": "TSVM",
+}
+# What a cell keeps of the result of a run.
+KEPT = ("valid_error", "test_error", "bound", "m2_seconds_per_epoch")
+# What of its configuration decides that result.
+TRAINED = ("dataset", "num_labeled", "model", "m1_from", "seed", "settings")
+
+
+@dataclasses.dataclass(frozen=True)
+class Table1Config:
+    """Fill the cells of table 1 that are still empty, or print it; may be stopped at any point."""
+
+    cells: tuple[str, ...] = ("mnist-*",)
+    """Which: shell patterns of their names, DATASET-MODEL-LABELS-SEED; mnist-m1+m2-100-* say."""
+    report: bool = False
+    """Only print the table of all finished cells, and write it into the README."""
+    results: Path = Path("docs/table1")
+    """The folder of the finished cells."""
+    runs: Path = Path("runs/table1")
+    """The folder of the run folders; an M1 there serves all cells of its data set and seed."""
+    readme: Path = Path("README.md")
+    """The file that --report writes the table into."""
+    data_dir: Path | None = None
+    """Where the data is; by default TFDS_DATA_DIR."""
+    download: bool = False
+    """Let TFDS fetch the data set if it is absent."""
+
+
+def fill(config):
+    """Run the chosen cells, but those that are finished with the recipe that they have today."""
+    for cell in grid.cells(config.cells):
+        path = config.results / f"{cell.name}.json"
+        if path.exists() and read(path)["recipe"] == recipe(cell):
+            print(f"{cell.name}  finished: {path}")
+            continue
+        path.parent.mkdir(parents=True, exist_ok=True)
+        result = run(cell, config)
+        run_folder.write_json(path, result)
+        print(f"{cell.name}  {100 * result['test_error']:.2f} %  {path}", flush=True)
+
+
+def run(cell, config):
+    """The content of a cell's file."""
+    keras.backend.clear_session()
+    started = time.perf_counter()
+    facts = RUNNERS[cell.row.model](cell, config)
+    return {
+        "cell": cell.name,
+        "dataset": cell.row.dataset,
+        "model": cell.row.model,
+        "num_labeled": cell.num_labeled,
+        "seed": cell.seed,
+        "recipe": recipe(cell),
+        **facts,
+        "seconds": time.perf_counter() - started,
+        "versions": pipeline.versions(),
+    }
+
+
+def recipe(cell):
+    """All settings that the cell is trained with, as JSON holds them."""
+    model = cell.row.model
+    if model in CLASSIFIERS:
+        return as_json(grid_of(CLASSIFIERS[model]))
+    content = dataclasses.asdict(cell.settings)
+    if model == "m2":
+        del content["m1"]
+    elif model == "m1+tsvm":
+        del content["m2"]
+        content["tsvm"] = grid_of("TSVM")
+    return as_json(content)
+
+
+def grid_of(classifier):
+    """The settings among which validation data chooses."""
+    _, settings = baselines.CLASSIFIERS[classifier]
+    return settings
+
+
+# One function for each model: the errors of a cell, and what else is worth keeping.
+
+
+def run_classifier(cell, config):
+    return baselines.tuned(CLASSIFIERS[cell.row.model], load_data(cell, config))
+
+
+def run_m1_tsvm(cell, config):
+    m1 = keras.models.load_model(m1_file(cell, config))
+    data = load_data(cell, config)
+    features = [m1.embed(x) for x in (data.x_train, data.x_valid, data.x_test)]
+    return baselines.tuned("TSVM", data, features)
+
+
+def run_m2(cell, config):
+    result = fit_once(fit_config(cell, config, "m2"))
+    return {key: result[key] for key in KEPT}
+
+
+def run_m1_m2(cell, config):
+    m1 = m1_file(cell, config)
+    result = fit_once(fit_config(cell, config, "m1+m2", m1_from=m1))
+    return {key: result[key] for key in KEPT}
+
+
+RUNNERS = {
+    **dict.fromkeys(CLASSIFIERS, run_classifier),
+    "m1+tsvm": run_m1_tsvm,
+    "m2": run_m2,
+    "m1+m2": run_m1_m2,
+}
+
+
+def load_data(cell, config):
+    return dgm.data.load(
+        cell.row.dataset, cell.num_labeled, cell.seed, config.data_dir, config.download
+    )
+
+
+def m1_file(cell, config):
+    """The trained M1 of the cell's data set and seed, the same for all its rows and labels."""
+    folder = config.runs / f"{cell.row.dataset}-m1-{cell.seed}"
+    settings = dataclasses.replace(cell.settings, m2=M2Recipe())
+    fit_once(fit_config(cell, config, "m1", num_labeled=0, run_dir=folder, settings=settings))
+    return folder / run_folder.MODEL
+
+
+def fit_config(cell, config, model, **changes):
+    """What `python -m train fit` would be told."""
+    told = FitConfig(
+        dataset=cell.row.dataset,
+        num_labeled=cell.num_labeled,
+        model=model,
+        recipe=cell.row.recipe,
+        seed=cell.seed,
+        run_dir=config.runs / cell.name,
+        overwrite=True,
+        data_dir=config.data_dir,
+        download=config.download,
+        baselines=False,
+        settings=cell.settings,
+    )
+    return dataclasses.replace(told, **changes)
+
+
+def fit_once(config):
+    """The result of a run, which goes on where an earlier one with the same settings stopped."""
+    earlier, wanted = (
+        run_folder.read_json(config.folder / run_folder.CONFIG),
+        as_json(to_json(config)),
+    )
+    if earlier is not None and all(earlier.get(key) == wanted[key] for key in TRAINED):
+        config = dataclasses.replace(config, overwrite=False, resume=True)
+    return pipeline.fit(config)
+
+
+def read(path):
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def as_json(content):
+    """What comes back when `content` has been written to a JSON file and read again."""
+    return json.loads(json.dumps(content, default=str))

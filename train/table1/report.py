@@ -1,0 +1,92 @@
+"""The table, out of the finished cells alone."""
+
+from train.report import mean_and_error
+from train.table1 import cells, grid
+
+START, END = "<!-- table1 -->\n", "<!-- /table1 -->"
+NO_DRAW = "–"
+DATASETS = {"svhn_cropped": "SVHN", "smallnorb": "small NORB"}
+
+
+def table(folder):
+    """The table in Markdown.
+
+    Args:
+        folder: of the finished cells.
+
+    Raises:
+        ValueError: if the cells of one row were trained with different recipes.
+    """
+    head = ["all" if labels is None else labels for labels in grid.LABELS]
+    lines = [_line(["labels", *head]), _line(["---"] * (1 + len(head)))]
+    others = [_line(["1000 labels", "here", "paper"]), _line(["---"] * 3)]
+    for row in grid.ROWS:
+        found = results(row, folder)
+        if row.dataset == "mnist":
+            drawn = [shown(found.get(labels, [])) for labels in grid.LABELS]
+            lines += [_line([f"**{row.title}**", *drawn])]
+            for name, published in (("paper", row.paper), ("target", row.target)):
+                if published:
+                    texts = [published.get(labels, "") for labels in grid.LABELS]
+                    lines += [_line([f"{row.title}, {name}", *texts])]
+        else:
+            title = f"{DATASETS[row.dataset]}, {row.title}"
+            here = shown(found[1000]) if 1000 in found else "not run here"
+            others += [_line([title, here, row.paper[1000]])]
+    return "\n".join([*lines, "", *others]) + "\n"
+
+
+def results(row, folder):
+    """The contents of a row's finished cells, lists by the number of labels.
+
+    Raises:
+        ValueError: if their recipes differ in more than the width of M2.
+    """
+    found: dict[int | None, list] = {}
+    for cell in (cell for cell in grid.cells() if cell.row is row):
+        path = folder / f"{cell.name}.json"
+        if path.exists():
+            found.setdefault(cell.num_labeled, []).append(cells.read(path))
+    recipes = [_but_width(result["recipe"]) for column in found.values() for result in column]
+    if any(recipe != recipes[0] for recipe in recipes):
+        raise ValueError(
+            f"`results` must hold cells of one recipe in the row {row.title} of {row.dataset}; "
+            "run `python -m train table1` to bring them up to date"
+        )
+    return found
+
+
+def shown(column):
+    """Mean ± standard error of the test errors in %, and the number of draws."""
+    if not column:
+        return NO_DRAW
+    mean, error = mean_and_error([100 * result["test_error"] for result in column])
+    spread = "" if error is None else f" ± {error:.2f}"
+    return f"{mean:.2f}{spread} ({len(column)})"
+
+
+def write(config):
+    """Put the table between its two markers in the README, and return it.
+
+    Raises:
+        ValueError: if the file lacks a marker.
+    """
+    text = config.readme.read_text(encoding="utf-8")
+    before, start, rest = text.partition(START)
+    _, end, after = rest.partition(END)
+    if not end:
+        raise ValueError(
+            f"`readme` must hold the lines {START.strip()} and {END}, got {config.readme}"
+        )
+    content = table(config.results)
+    config.readme.write_text(before + start + content + end + after, encoding="utf-8")
+    return content
+
+
+def _but_width(recipe):
+    m2 = recipe.get("m2")
+    return recipe if m2 is None else {**recipe, "m2": {**m2, "hidden_units": None}}
+
+
+def _line(texts):
+    return "| " + " | ".join(map(str, texts)) + " |"
