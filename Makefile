@@ -6,6 +6,8 @@ PYTHON ?= python3
 VENV ?= .venv
 PYTEST_ARGS ?=
 UV_VERSION := 0.13.9
+PIP_AUDIT_VERSION := 2.10.1
+CYCLONEDX_VERSION := 7.5.0
 
 PY := $(VENV)/bin/python
 # In CI the log is read later: no progress bars.
@@ -23,7 +25,7 @@ endif
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo demo-draws test test-slow lint wheel web-deps requirements clean
+.PHONY: help demo demo-draws test test-slow lint wheel web-deps requirements sbom audit clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
@@ -104,3 +106,20 @@ requirements: | $(UV) ## derive requirements*.txt from setup.py (UPGRADE=1: newe
 $(UV): $(VENV)/.venv.stamp
 	'$(PYTHON)' -m venv '$(VENV)-lock'
 	$(VENV)-lock/bin/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+
+# --- what is in it -------------------------------------------------------------------------------
+
+AUDIT := $(VENV)-audit/bin
+
+sbom: | $(AUDIT)/pip-audit ## write the software bill of materials of requirements.txt into dist/
+	@mkdir -p dist
+	$(AUDIT)/cyclonedx-py requirements requirements.txt --output-reproducible -o dist/sbom.json
+	@ls dist/sbom.json
+
+audit: | $(AUDIT)/pip-audit ## look the pins up among known vulnerabilities
+	$(AUDIT)/pip-audit --strict --require-hashes --disable-pip -r requirements-test.txt
+
+$(AUDIT)/pip-audit: | $(VENV)/.venv.stamp
+	'$(PYTHON)' -m venv '$(VENV)-audit'
+	$(AUDIT)/python -m pip install --quiet --disable-pip-version-check \
+	    pip-audit==$(PIP_AUDIT_VERSION) cyclonedx-bom==$(CYCLONEDX_VERSION)
