@@ -27,7 +27,7 @@ def test_a_sampled_class_sum_evaluates_one_class_more_than_it_sums():
 
 
 def test_the_command_writes_what_it_prints(tmp_path, monkeypatch, capsys):
-    subjects = (("small", lambda: dgm.M2(2, 2, (4,), seed=0), 10),)
+    subjects = (("small", lambda: dgm.M2(2, 2, (4,), seed=0), 10, 10),)
     monkeypatch.setattr(benchmark, "SUBJECTS", subjects)
     output = tmp_path / "new" / "benchmark.json"
     assert main(["benchmark", "--rounds", "1", "--output", str(output)]) == 0
