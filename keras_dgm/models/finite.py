@@ -1,6 +1,7 @@
 """A bound that is not finite ends training, and says where that came from."""
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 TERMS = ("the reconstruction, log_likelihood", "kl", "the classification, -log q(y|x)")
@@ -41,10 +42,12 @@ def note(failure, step, x, loss, output):
 class StopNotFinite(keras.callbacks.Callback):
     """Raises after the steps of an execution among which `note` recorded one.
 
-    Callbacks that save at the end of an epoch so keep what they saved before it.
+    Callbacks that save at the end of an epoch so keep what they saved before it. The last step's
+    update, which no bound sees, is looked at when training ends.
 
     Raises:
-        FloatingPointError: naming the step, the epoch, the terms and the range of the batch.
+        FloatingPointError: naming the step, the epoch, the terms and the range of the batch; or
+            a weight that the last step left.
     """
 
     def on_train_begin(self, logs=None):
@@ -62,3 +65,8 @@ class StopNotFinite(keras.callbacks.Callback):
                 f"{' and '.join(terms) or 'the prior over the weights'}; "
                 f"the batch's values lie in [{low:.6g}, {high:.6g}]"
             )
+
+    def on_train_end(self, logs=None):
+        for weight in self.model.trainable_variables:
+            if not np.isfinite(weight.numpy()).all():
+                raise FloatingPointError(f"the last step left {weight.path} not finite")

@@ -50,6 +50,14 @@ def test_the_prior_over_the_weights():
         model.fit(np.ones_like(builders.examples()[0]), verbose=0)
 
 
+def test_the_last_update():
+    x, _ = builders.examples()
+    model = builders.m1(likelihood="gaussian", likelihood_scale=1e-3)
+    builders.compiled(model, keras.optimizers.SGD(1e38))
+    with pytest.raises(FloatingPointError, match=r"the last step left .* not finite"):
+        model.fit(x, batch_size=len(x), verbose=0)
+
+
 def test_a_save_of_an_epoch_is_not_overwritten(tmp_path):
     """The rate grows without bound after the first epoch."""
     x, _ = builders.examples()
