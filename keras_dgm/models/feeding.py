@@ -165,9 +165,7 @@ class FeedingMixin:
     def _with_own(self, callbacks, sample, *more):
         own = [StopNotFinite(), *self.training_callbacks(sample), *more]
         if isinstance(callbacks, keras.callbacks.CallbackList):
-            for callback in own:
-                callbacks.append(callback)
-            return callbacks
+            callbacks = callbacks.callbacks
         # First, so that what a checkpoint saves at the end of an epoch is what they left.
         return own + keras.tree.flatten(callbacks or [])
 

@@ -147,3 +147,13 @@ def test_an_interrupted_warm_up_does_not_outlive_its_fit():
     model.fit(x, verbose=0)
 
     assert model.kl_weight == 1
+
+
+def test_a_callback_list():
+    x, _ = builders.examples()
+    model = builders.m1()
+    epochs = []
+    watch = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: epochs.append(epoch))
+    model.fit(x, epochs=2, callbacks=keras.callbacks.CallbackList([watch], model=model), verbose=0)
+
+    assert epochs == [0, 1]
