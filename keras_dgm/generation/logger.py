@@ -7,9 +7,10 @@ import numpy as np
 import tensorflow as tf
 
 from keras_dgm import checks
+from keras_dgm.generation.requirements import check_model
 from keras_dgm.generation.samples import samples
 from keras_dgm.generation.tiles import tile
-from keras_dgm.models import M1
+from keras_dgm.models import M1, M2
 
 
 class ImageLogger(keras.callbacks.Callback):
@@ -28,7 +29,8 @@ class ImageLogger(keras.callbacks.Callback):
         num_samples: how many, for each class where there are classes.
 
     Raises:
-        ValueError: if an argument is out of range, or `x` has not the pixels of `image_shape`.
+        ValueError: if an argument is out of range, or `x` or the model's data has not the pixels of
+            `image_shape`, or the model is none of these.
 
     References:
         https://www.tensorflow.org/tensorboard/image_summaries
@@ -45,6 +47,12 @@ class ImageLogger(keras.callbacks.Callback):
         self.num_samples = checks.check_positive_integer(num_samples, argument="num_samples")
 
     def on_train_begin(self, logs=None):
+        check_model(self.model, M1, M2)
+        if math.prod(self.image_shape) != self.model.input_dim:
+            raise ValueError(
+                f"`image_shape` must have the {self.model.input_dim} pixels of the model's data, "
+                f"got {self.image_shape}"
+            )
         self.writer = tf.summary.create_file_writer(str(self.log_dir))
 
     def on_epoch_end(self, epoch, logs=None):

@@ -179,7 +179,13 @@ class DeepGenerativeModel(FeedingMixin, TrainingMixin, keras.Model):
         self.kl_tracker.update_state(output.bound.kl)
 
     def in_batches(self, function, *arrays, batch_size=1000):
-        """NumPy results of `function` over arrays that share their first dimension."""
+        """NumPy results of `function` over arrays that share their first dimension.
+
+        Raises:
+            ValueError: if there are no networks yet.
+        """
+        if not self.built:
+            raise ValueError(f"the model must be built or fitted first, got {self!r}")
         dataset = tf.data.Dataset.from_tensor_slices(arrays).batch(batch_size)
         return np.concatenate([function(*batch).numpy() for batch in dataset])
 

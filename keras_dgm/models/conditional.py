@@ -149,8 +149,6 @@ class ConditionalM1(DeepGenerativeModel):
             num_samples: S, draws of z from p(z) for each example.
             z: array [S, Z] in their place, the same for every example; None: they are drawn.
         """
-        if not self.built:
-            raise ValueError(f"`complete` needs a model that is built or fitted, got {self!r}")
         x = np.array(x, np.float32).reshape(len(x), -1)
         x[:, np.setdiff1d(np.arange(x.shape[1]), self.condition)] = 0
         c = self.given(self.check_features(x))[:, None]  # [N, 1, C]

@@ -92,3 +92,16 @@ def test_training_is_the_same_without_it(tmp_path):
 def test_bad_input(arguments, message, tmp_path):
     with pytest.raises(ValueError, match=message):
         generation.ImageLogger(tmp_path, **{"image_shape": SHAPE, **arguments})
+
+
+@pytest.mark.parametrize(
+    ("model", "shape", "message"),
+    [
+        (dgm.M1(2, (4,)), (2, 2), r"`image_shape` must have the 6 pixels .* got \(2, 2\)"),
+        (dgm.ConditionalM1([0], 2, (4,)), SHAPE, "`model` must be one of M1, M2"),
+    ],
+)
+def test_what_it_cannot_draw_is_refused_before_the_first_step(model, shape, message, tmp_path):
+    with pytest.raises(ValueError, match=message):
+        fit(model, X, callbacks=[generation.ImageLogger(tmp_path, shape)])
+    assert model.optimizer.iterations == 0

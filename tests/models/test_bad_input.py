@@ -280,3 +280,9 @@ def test_a_stack_on_a_collapsed_m1_is_refused_each_time():
         with pytest.raises(ValueError, match="`m1` must have a latent dimension"):
             model.fit(x, y, verbose=0)
     assert model.active_dims is None
+
+
+@pytest.mark.parametrize("call", [lambda m: m.generate(), lambda m: m.embed(np.zeros((1, 4)))])
+def test_a_model_without_networks(call):
+    with pytest.raises(ValueError, match="the model must be built or fitted first, got <M1"):
+        call(dgm.M1(2, (4,)))
