@@ -8,7 +8,7 @@ if _keras.backend.backend() != "tensorflow":
         f"before Keras is imported; its backend is {_keras.backend.backend()!r}"
     )
 
-from keras_dgm import data, evaluation, generation
+from keras_dgm import classifiers, data, evaluation, generation
 from keras_dgm._version import __version__
 from keras_dgm.callbacks import KLWarmUp
 from keras_dgm.models import M1, M2, ConditionalM1, StackedM1M2
@@ -20,6 +20,7 @@ __all__ = [
     "KLWarmUp",
     "StackedM1M2",
     "__version__",
+    "classifiers",
     "data",
     "evaluation",
     "generation",
