@@ -52,7 +52,9 @@ def test_one_recipe_a_row_but_for_the_units_at_100_labels():
     assert cell("smallnorb-m1+tsvm-1000-0").settings.pca is not None
     for row in grid.ROWS:
         of_row = [cells.recipe(c) for c in grid.cells() if c.row is row]
-        assert all(report._but_width(r) == report._but_width(of_row[0]) for r in of_row)
+        if row.model == "m1+m2":
+            of_row = [report._but_width(recipe) for recipe in of_row]
+        assert all(recipe == of_row[0] for recipe in of_row)
 
 
 @pytest.fixture

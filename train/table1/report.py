@@ -47,7 +47,9 @@ def results(row, folder):
         path = folder / f"{cell.name}.json"
         if path.exists():
             found.setdefault(cell.num_labeled, []).append(cells.read(path))
-    recipes = [_but_width(result["recipe"]) for column in found.values() for result in column]
+    recipes = [result["recipe"] for column in found.values() for result in column]
+    if row.model == "m1+m2":
+        recipes = [_but_width(recipe) for recipe in recipes]
     if any(recipe != recipes[0] for recipe in recipes):
         raise ValueError(
             f"`results` must hold cells of one recipe in the row {row.title} of {row.dataset}; "
@@ -84,8 +86,7 @@ def write(config):
 
 
 def _but_width(recipe):
-    m2 = recipe.get("m2")
-    return recipe if m2 is None else {**recipe, "m2": {**m2, "hidden_units": None}}
+    return {**recipe, "m2": {**recipe["m2"], "hidden_units": None}}
 
 
 def _line(texts):
