@@ -47,8 +47,8 @@ def m2(num_classes=10, **kwargs):
     return dgm.M2(num_classes, 50, (500,), seed=0, **kwargs)
 
 
-# A name, how to build the model, the examples of a step, and the steps of an epoch of `fit`: as many
-# as take a second or two, for a real epoch is long beside its start.
+# A name, how to build the model, the examples of a step, and the steps of an epoch of `fit`: as
+# many as take a second or two, for a real epoch is long beside its start.
 SUBJECTS = (
     ("M1", lambda: dgm.M1(50, (600, 600), seed=0), 250, 80),
     ("M2", m2, 500, 20),

@@ -35,7 +35,7 @@ class DrawsConfig(FitConfig):
     @property
     def folder(self):
         """The folder of the run folders."""
-        return self.run_dir or super().folder.with_suffix(".draws")
+        return self.run_dir or super().folder.with_name(f"{super().folder.name}.draws")
 
 
 def parse(kind, command, args):

@@ -54,7 +54,7 @@ def of_draws(config, results):
     rows = []
     for name, values in errors.items():
         mean, spread = mean_and_error([100 * value for value in values])
-        rows.append((name, f"{mean:.2f} ± {spread or 0:.2f} %"))
+        rows.append((name, f"{mean:.2f} %" if spread is None else f"{mean:.2f} ± {spread:.2f} %"))
     heading = f"test error, mean ± standard error over {len(results)} draws:"
     return heading + "\n" + table(rows)
 

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 import keras_dgm as dgm
+from train import cli, report
 from train.cli import main
 
 SHORT = ["--m1.epochs", "4", "--m1.hidden-units", "20", "--m2.epochs", "6"]
@@ -231,3 +232,19 @@ def test_absent_data_is_said_at_once_with_what_to_set(tmp_path):
     assert done.returncode == 1
     assert "TFDS_DATA_DIR" in done.stderr
     assert done.stderr.count("\n") == 1
+
+
+def test_draws_of_files_whose_names_hold_dots():
+    folders = {
+        cli.DrawsConfig(dataset="own.v2.npz", model=model, num_labeled=10).folder
+        for model in ("m2", "m1+m2")
+    }
+    assert {folder.name for folder in folders} == {
+        "own.v2-m2-10-0.draws",
+        "own.v2-m1+m2-10-0.draws",
+    }
+
+
+def test_a_single_draw_has_no_spread():
+    config = cli.DrawsConfig(model="m2")
+    assert "± " not in report.of_draws(config, [{"test_error": 0.03}]).splitlines()[-1]
