@@ -8,7 +8,7 @@ from pathlib import Path
 
 import keras
 
-from train import run_folder
+from train import run_folder, workers
 
 
 def linear_decay(learning_rate, epochs, constant_fraction):
@@ -102,7 +102,7 @@ class History(keras.callbacks.CSVLogger):
 class StopOnSignal(keras.callbacks.Callback):
     """A context in which SIGTERM and SIGINT (Ctrl-C) end `fit` after the epoch that they arrive in.
 
-    A second signal acts at once.
+    One that arrives at one of several workers ends them all. A second signal acts at once.
 
     Attributes:
         received: the number of the signal; None: there was none.
@@ -125,5 +125,6 @@ class StopOnSignal(keras.callbacks.Callback):
         print("stopping after this epoch; again to stop at once", file=sys.stderr, flush=True)
 
     def on_epoch_end(self, epoch, logs=None):
-        if self.received is not None:
+        if received := max(workers.gather(self.received or 0)):
+            self.received = received
             self.model.stop_training = True

@@ -6,7 +6,18 @@ import sys
 
 import tyro
 
-from train import benchmark, gallery, likelihood, pipeline, recipes, report, run_folder, study
+from train import (
+    benchmark,
+    gallery,
+    launch,
+    likelihood,
+    pipeline,
+    recipes,
+    report,
+    run_folder,
+    study,
+    workers,
+)
 from train.aevb import compare
 from train.config import FitConfig
 from train.table1 import cells
@@ -16,6 +27,7 @@ USAGE = """usage: python -m train COMMAND [options], each with --help
 
   fit         train a model, write a run folder, compare with baselines
   draws       fit over several seeds, with mean errors
+  launch      either of these in several processes on this host
   benchmark   measure the speed of training against what this machine allows
   figures     draw what a run's model generates and how it sees data
   likelihood  log p(x) of a run's model on its test set
@@ -63,8 +75,14 @@ def draws(args):
         run = dataclasses.replace(config, seed=seed, run_dir=config.folder / f"seed-{seed}")
         results.append(pipeline.fit(run))
         print(report.of_run(run, results[-1]), flush=True)
-    run_folder.write_json(config.folder / "draws.json", results)
+    if workers.is_chief(pipeline.strategy(config)):
+        run_folder.write_json(config.folder / "draws.json", results)
     print(report.of_draws(config, results))
+
+
+def run_workers(args):
+    config = tyro.cli(launch.LaunchConfig, args=args, prog="python -m train launch")
+    sys.exit(launch.run(config))
 
 
 def run_benchmark(args):
@@ -105,6 +123,7 @@ def table1(args):
 COMMANDS = {
     "fit": fit,
     "draws": draws,
+    "launch": run_workers,
     "benchmark": run_benchmark,
     "figures": figures,
     "likelihood": estimate_likelihood,

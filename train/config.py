@@ -46,8 +46,9 @@ class FitConfig:
     """Let TFDS fetch the data set if it is absent."""
     baselines: bool = True
     """Train the baselines as well."""
-    strategy: Literal["single", "mirrored"] = "single"
-    """Train on one device, or on all of this machine's: each takes its part of every batch."""
+    strategy: Literal["single", "mirrored", "multi-worker"] = "single"
+    """Train on one device, on all of this machine's, or on those of all processes that TF_CONFIG
+    names (python -m train launch starts some): each takes its part of every batch."""
     progress: Literal["summary", "bar"] = "summary"
     """What to show of the epochs: ten lines a model, or Keras' progress bars."""
     settings: Annotated[Recipe, tyro.conf.arg(name="")] = dataclasses.field(default_factory=Recipe)

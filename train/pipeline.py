@@ -17,7 +17,7 @@ from keras_dgm import checks
 from keras_dgm.distributions import Likelihood
 from keras_dgm.generation import masks
 from keras_dgm.preprocessing import PCA
-from train import baselines, optimizers, run_folder
+from train import baselines, optimizers, run_folder, workers
 from train.callbacks import (
     EpochTimer,
     History,
@@ -41,14 +41,15 @@ def fit(config):
         ValueError: before anything is trained or written, if `config` or its data are at fault.
     """
     check(config)
+    distribution = strategy(config)  # Workers must meet before anything else uses TensorFlow.
     data = dgm.data.load(
         config.dataset, config.num_labeled, config.seed, config.data_dir, config.download
     )
     check_data(config, data)
     observation = observed_as(config.settings, data)
-    with strategy(config).scope():
+    with distribution.scope():
         m1 = None if config.m1_from is None else load_m1(config.m1_from, data)
-        with run_folder.opened(config.folder, config.overwrite, config.resume) as folder:
+        with workers.opened(config) as folder:
             return run(config, data, folder, observation, m1)
 
 
@@ -104,7 +105,7 @@ def strategy(config):
             [device.name for device in tf.config.list_logical_devices("GPU")]
             or [device.name for device in tf.config.list_logical_devices("CPU")]
         )
-    return tf.distribute.get_strategy()
+    return workers.strategy() if config.strategy == "multi-worker" else tf.distribute.get_strategy()
 
 
 def check_data(config, data):
@@ -265,10 +266,11 @@ def _fit(config, name, model, recipe, data, folder, history):
     timer = EpochTimer()
     logs = folder / run_folder.TENSORBOARD / name
     checkpoints = Checkpoints(folder / run_folder.CHECKPOINTS, name, config.checkpoint_seconds)
+    workers.check_same_epoch(checkpoints.epoch)
     model.compile(
         optimizers.create(recipe.optimizer, recipe.learning_rate),
         metrics=["accuracy"] if labeled else None,
-        steps_per_execution=STEPS_PER_EXECUTION,
+        steps_per_execution=1 if config.strategy == "multi-worker" else STEPS_PER_EXECUTION,
     )
     bars = config.progress == "bar"
     with StopOnSignal() as stop:

@@ -6,7 +6,7 @@ import sys
 
 
 def quiet_tensorflow():
-    """Import TensorFlow and let it find its devices with standard error closed to it.
+    """Import TensorFlow and let it look for its devices with standard error closed to it.
 
     Its C++ side writes there about libraries that it did not find, whatever the log level is.
     """
@@ -14,7 +14,7 @@ def quiet_tensorflow():
     with _standard_error_to(os.devnull):
         import tensorflow as tf
 
-        tf.config.list_logical_devices()
+        tf.config.list_physical_devices()
 
 
 @contextlib.contextmanager

@@ -10,11 +10,12 @@ from keras_dgm import checks
 from keras_dgm.distributions import Likelihood
 from keras_dgm.models import finite
 from keras_dgm.models.feeding import FeedingMixin
+from keras_dgm.models.replicas import WorkersMixin
 from keras_dgm.models.training import TrainingMixin
 from keras_dgm.serving import saved_model
 
 
-class DeepGenerativeModel(FeedingMixin, TrainingMixin, keras.Model):
+class DeepGenerativeModel(FeedingMixin, WorkersMixin, TrainingMixin, keras.Model):
     """Base of the models; a subclass says what is observed and what is minimised.
 
     Args:

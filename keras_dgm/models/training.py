@@ -8,6 +8,7 @@ import tensorflow as tf
 from keras_dgm.bounds import Elbo
 from keras_dgm.distributions import tfd
 from keras_dgm.models import finite
+from keras_dgm.models.replicas import over_workers, replica_share
 
 
 class StepOutput(NamedTuple):
@@ -55,6 +56,9 @@ class TrainingMixin:
         """
         if loss is not None:
             raise ValueError(f"`loss` must be None: the bound is the loss, got {loss!r}")
+        steps = kwargs.get("steps_per_execution", 1)
+        if steps != 1 and over_workers(self.distribute_strategy):
+            raise ValueError(f"`steps_per_execution` must be 1 with several workers, got {steps}")
         metrics = [*(metrics or []), *(weighted_metrics or [])]
         super().compile(
             optimizer=optimizer,
@@ -135,11 +139,3 @@ class TrainingMixin:
         prior = tfd.Normal(tf.zeros([], dtype), 1.0)
         weights = [tf.cast(w, dtype) for w in self.trainable_variables]
         return tf.add_n([tf.reduce_sum(prior.log_prob(w)) for w in weights])
-
-
-def replica_share(count):
-    """The part of a step's examples that this replica has, `count` of them."""
-    if not tf.distribute.has_strategy():
-        return 1.0
-    count = tf.cast(count, tf.float32)
-    return count / tf.distribute.get_replica_context().all_reduce("SUM", count)
