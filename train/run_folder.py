@@ -45,7 +45,9 @@ def opened(folder, overwrite=False, resume=False):
     with lock:
         _take(lock, folder)
         contents = _check_contents(folder, overwrite, resume)
-        for name in () if resume else contents:
+        # The settings go first: without them nothing else is resumed from.
+        contents = sorted(contents, key=lambda name: name != CONFIG)
+        for name in () if resume and CONFIG in contents else contents:
             path = folder / name
             shutil.rmtree(path) if path.is_dir() else path.unlink()
         yield folder

@@ -214,3 +214,11 @@ def test_twenty_kills_of_both_stages(tmp_path):
     survive(tmp_path / "run", *STACK, kills=20, seed=1)
     finish(tmp_path / "run", *STACK)
     assert_same_runs(tmp_path / "run", tmp_path / "whole")
+
+
+def test_a_result_without_its_settings_is_not_trusted(whole, tmp_path):
+    folder = tmp_path / "run"
+    shutil.copytree(whole, folder)
+    (folder / "config.json").unlink()
+    with run_folder.opened(folder, resume=True):
+        assert {path.name for path in folder.iterdir()} == {"lock"}
