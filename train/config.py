@@ -25,7 +25,7 @@ class FitConfig:
     """Training labels to keep, the same number for each class; None: all."""
     model: ModelName = "m1+m2"
     """m1 (its features go to an RBF SVM), m2 on x, the stack of both, or conditional: whole images
-    from their middle, with the settings of m1."""
+    from their middle, with the settings of m1 but for num-samples and kl-warmup."""
     m1_from: Path | None = None
     """An m1.keras to stack M2 on instead of training an M1."""
     recipe: str = "default"
@@ -77,6 +77,11 @@ def check(config):
         )
     if config.m1_from is not None and config.model != "m1+m2":
         raise ValueError(f"`model` must be m1+m2 with `m1_from`, got {config.model!r}")
+    if config.model == "conditional" and config.settings.m1.num_samples != 1:
+        raise ValueError(
+            f"`m1.num_samples` must be 1 with `model` conditional, "
+            f"got {config.settings.m1.num_samples}"
+        )
     Likelihood(config.settings.likelihood, config.settings.likelihood_scale)
     for name in ("m1", "m2"):
         for field in dataclasses.fields(getattr(config.settings, name)):

@@ -122,8 +122,7 @@ def report(config, record):
         f"± {record['test_set_stderr']:.2f} (test set)",
         f"  {record['num_samples']} samples each, {record['seconds']:.0f} s; effective sample size "
         f"{record['ess_median']:.0f} (median), {record['ess_least']:.0f} (least)",
-        f"  trained for {record['training']['seconds']:.0f} s; epochs asked for: {m1['epochs']} "
-        f"of M1 (k = {m1['num_samples']}), {m2['epochs']} of M2, as far as it has them",
+        f"  epochs asked for: {m1['epochs']} of M1 (k = {m1['num_samples']}), {m2['epochs']} of M2",
     ]
     if "error_of_p" in record:
         lines += [

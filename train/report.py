@@ -40,7 +40,9 @@ def of_run(config, result):
     model = config.folder / run_folder.MODEL
     if config.model == "conditional":
         lines += [f"{result['bound']:.2f} nats on test data, of the other pixels given the middle"]
-    lines += [f"{result['seconds']:.0f} s of training; the model is {model}"]
+    seconds = result["seconds"]
+    trained = "resumed" if seconds is None else f"{seconds:.0f} s of training"
+    lines += [f"{trained}; the model is {model}"]
     return "\n".join(lines)
 
 

@@ -1,0 +1,227 @@
+"""Each model of a run: built as its recipe says, trained, and measured."""
+
+import hashlib
+import signal
+import sys
+
+import keras
+import numpy as np
+
+import keras_dgm as dgm
+from keras_dgm.generation import masks
+from keras_dgm.preprocessing import PCA
+from train import baselines, optimizers, run_folder, workers
+from train.callbacks import (
+    EpochTimer,
+    History,
+    StopOnSignal,
+    Summary,
+    linear_decay,
+    reported_epochs,
+)
+from train.checkpoints import Checkpoints
+
+STEPS_PER_EXECUTION = 10
+EVALUATION_BATCH = 500
+
+
+def fit(config, data, folder, m1=None):
+    """Train the model that `config` names; returns it and the facts of its result.
+
+    Args:
+        config: a `FitConfig`.
+        data: its `Dataset`.
+        folder: of the run.
+        m1: a trained M1 and its facts, to stack M2 on; None: one is trained.
+    """
+    if m1 is None:
+        observation = observed_as(config.settings, data)
+    if config.model == "conditional":
+        return fit_conditional(config, data, folder, observation)
+    if config.model == "m2":
+        return fit_m2(config, data, folder, dgm.M2(**m2_options(config, data), **observation))
+    m1, facts = m1 or fit_m1(config, data, folder, observation)
+    if config.model == "m1":
+        errors = classify_features(m1, data) if data.num_labeled else {"test_error": None}
+        return m1, {**facts, **errors}
+    model, errors = fit_m2(config, data, folder, dgm.StackedM1M2(m1, **m2_options(config, data)))
+    return model, {**errors, **facts}
+
+
+def fit_m1(config, data, folder, observation):
+    """Train M1 on all of x, and say how well it does."""
+    settings = config.settings
+    m1 = dgm.M1(
+        settings.m1.latent_dim,
+        settings.m1.hidden_units,
+        num_samples=settings.m1.num_samples,
+        activation=settings.m1.activation,
+        weight_prior=settings.m1.weight_prior,
+        **observation,
+        seed=config.seed,
+    )
+    # An M1 of its own, `python -m train fit --model m1`, is the model of the run.
+    alone = config.model == "m1"
+    history = run_folder.HISTORY if alone else run_folder.M1_HISTORY
+    seconds = _fit(config, "m1", m1, settings.m1, data, folder, history)
+    if not alone:
+        with run_folder.atomic(folder / run_folder.M1_MODEL) as path:
+            m1.save(path)
+    return m1, {**facts_of_m1(m1, data), "m1_seconds_per_epoch": seconds}
+
+
+def facts_of_m1(m1, data):
+    """The bound of an M1 on test data, and how many dimensions of its z are active."""
+    bound = m1.evaluate(data.x_test, batch_size=EVALUATION_BATCH, verbose=0, return_dict=True)
+    stddev = m1.embed(data.x_train).std(axis=0)
+    active = np.count_nonzero(stddev > dgm.StackedM1M2.COLLAPSED_STDDEV)
+    return {"m1_bound": bound["elbo"], "active_dims": int(active)}
+
+
+def classify_features(m1, data):
+    """The errors of an RBF SVM on M1's features."""
+    features = [m1.embed(x) for x in (data.x_train, data.x_valid, data.x_test)]
+    svm = baselines.tuned("RBF SVM", data, features)
+    return {"test_error": svm["test_error"], "valid_error": svm["valid_error"]}
+
+
+def load_m1(path, data):
+    """A trained M1 of such data, and what there is to say of it.
+
+    Raises:
+        ValueError: if the file holds something else.
+    """
+    try:
+        m1 = keras.models.load_model(path)
+    except (OSError, ValueError) as error:
+        raise ValueError(f"`m1_from` must be a saved M1, got {path}: {error}") from None
+    if not isinstance(m1, dgm.M1) or m1.input_dim != data.num_features:
+        raise ValueError(f"`m1_from` must be an M1 of {data.num_features} features, got {path}")
+    sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+    return m1, {**facts_of_m1(m1, data), "m1_sha256": sha256}
+
+
+def m2_options(config, data):
+    """The arguments of M2 that do not say what it models."""
+    settings = config.settings.m2
+    return {
+        "num_classes": data.num_classes,
+        "latent_dim": settings.latent_dim,
+        "hidden_units": settings.hidden_units,
+        "alpha": settings.alpha,
+        "class_sum": settings.class_sum,
+        "activation": settings.activation,
+        "weight_prior": settings.weight_prior,
+        "seed": config.seed,
+    }
+
+
+def fit_m2(config, data, folder, model):
+    """Train an M2, on x or on z1, and say how well it does."""
+    seconds = _fit(config, "m2", model, config.settings.m2, data, folder, run_folder.HISTORY)
+    valid, test = (data.x_valid, data.y_valid), (data.x_test, data.y_test)
+    logs = model.evaluate(*test, batch_size=EVALUATION_BATCH, verbose=0, return_dict=True)
+    return model, {
+        "test_error": error_of(model, *test),
+        "valid_error": error_of(model, *valid),
+        "bound": logs["elbo"],
+        "m2_seconds_per_epoch": seconds,
+    }
+
+
+def fit_conditional(config, data, folder, observation):
+    """Train a model of whole images given their middle, with M1's settings."""
+    recipe = config.settings.m1
+    observation = {name: observation[name] for name in observation if name != "preprocessor"}
+    model = dgm.ConditionalM1(
+        np.flatnonzero(masks.centre(data.image_shape)),
+        recipe.latent_dim,
+        recipe.hidden_units,
+        activation=recipe.activation,
+        weight_prior=recipe.weight_prior,
+        **observation,
+        seed=config.seed,
+    )
+    seconds = _fit(config, "conditional", model, recipe, data, folder, run_folder.HISTORY)
+    bound = model.evaluate(data.x_test, batch_size=EVALUATION_BATCH, verbose=0, return_dict=True)
+    return model, {"test_error": None, "bound": bound["elbo"], "seconds_per_epoch": seconds}
+
+
+def error_of(model, x, y):
+    """The fraction of labelled examples whose most likely class under q(y|x) is another."""
+    probs = model.predict(x, batch_size=EVALUATION_BATCH, verbose=0)
+    return baselines.error(probs.argmax(axis=-1), y)
+
+
+def observed_as(settings, data):
+    """The arguments of a model that say how it sees x."""
+    preprocessor = None
+    if settings.pca is not None:
+        preprocessor = PCA(settings.pca, whiten=True)
+        preprocessor.adapt(data.x_train)
+    return {
+        "likelihood": settings.likelihood,
+        "likelihood_scale": settings.likelihood_scale,
+        "binarize": settings.binarize,
+        "preprocessor": preprocessor,
+    }
+
+
+def _fit(config, name, model, recipe, data, folder, history):
+    labeled = isinstance(model, dgm.M2)
+    train = (data.x_train, data.y_train) if labeled else (data.x_train,)
+    valid = (data.x_valid, data.y_valid) if labeled else (data.x_valid,)
+    timer = EpochTimer()
+    logs = folder / run_folder.TENSORBOARD / name
+    checkpoints = Checkpoints(folder / run_folder.CHECKPOINTS, name, config.checkpoint_seconds)
+    workers.check_same_epoch(checkpoints.epoch)
+    model.compile(
+        optimizers.create(recipe.optimizer, recipe.learning_rate),
+        metrics=["accuracy"] if labeled else None,
+        steps_per_execution=1 if config.strategy == "multi-worker" else STEPS_PER_EXECUTION,
+    )
+    bars = config.progress == "bar"
+    with StopOnSignal() as stop:
+        model.fit(
+            *train,
+            batch_size=recipe.batch_size,
+            epochs=recipe.epochs,
+            initial_epoch=checkpoints.epoch,
+            validation_data=valid if len(valid[0]) else None,
+            validation_batch_size=EVALUATION_BATCH,
+            validation_freq=reported_epochs(recipe.epochs),
+            verbose=1 if bars else 0,
+            callbacks=[
+                linear_decay(recipe.learning_rate, recipe.epochs, recipe.constant_fraction),
+                History(folder / history, checkpoints.epoch),
+                keras.callbacks.TensorBoard(logs, write_graph=False),
+                timer,
+                *warm_ups(model, recipe),
+                *image_loggers(model, recipe, data, logs),
+                *([] if bars else [Summary(name)]),
+                stop,
+                checkpoints,
+            ],
+        )
+    if stop.received is not None:
+        reason = signal.Signals(stop.received).name
+        print(f"stopped by {reason}; --resume goes on from here", file=sys.stderr)
+        raise SystemExit(128 + stop.received)
+    return timer.seconds_per_epoch
+
+
+def warm_ups(model, recipe):
+    """The callback that lets the divergence of an M1 warm up, where its recipe asks for it."""
+    if not isinstance(model, dgm.M1):
+        return []
+    epochs = min(recipe.kl_warmup, recipe.epochs - 1)  # The last one is always at full weight.
+    return [dgm.KLWarmUp(epochs)] if epochs else []
+
+
+def image_loggers(model, recipe, data, logs):
+    """The callback that shows images in TensorBoard, where there are images and classes to see."""
+    if data.image_shape is None or isinstance(model, dgm.ConditionalM1):
+        return []
+    x = data.x_valid[:10] if len(data.x_valid) else None
+    epochs = reported_epochs(recipe.epochs)
+    return [dgm.generation.ImageLogger(logs / "images", data.image_shape, x, epochs)]
