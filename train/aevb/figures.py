@@ -4,11 +4,13 @@ import json
 
 from matplotlib.figure import Figure
 
-# Okabe and Ito's colours, and markers for print without colour.
+from keras_dgm.generation.figures import plots
+
+# Colours, and markers for print without colour.
 STYLES = {
-    "aevb": ("AEVB", "#0072B2", "o"),
-    "wake-sleep": ("wake-sleep", "#D55E00", "s"),
-    "mcem": ("Monte-Carlo EM", "#009E73", "^"),
+    "aevb": ("AEVB", plots.BLUE, "o"),
+    "wake-sleep": ("wake-sleep", plots.ORANGE, "s"),
+    "mcem": ("Monte-Carlo EM", plots.GREEN, "^"),
 }
 SPLITS = {"train": "--", "test": "-"}
 # Inches, at least: those of the legend.

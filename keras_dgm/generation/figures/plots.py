@@ -8,7 +8,7 @@ from matplotlib.ticker import MaxNLocator
 
 MARKERS = "os^Dv<>P*X"
 LINES = ("-", "--", "-.", ":")
-BLUE, ORANGE = "#0072b2", "#d55e00"  # of Okabe and Ito
+BLUE, ORANGE, GREEN = "#0072b2", "#d55e00", "#009e73"  # of Okabe and Ito
 
 
 def _series(mapping, last=0.85):
