@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import types
 
 import builders
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 import tensorflow as tf
 from builders import D, Z
 
+import keras_dgm as dgm
 from keras_dgm import evaluation
 from train.aevb import compare, figures, marginal, monte_carlo_em, training
 from train.aevb.monte_carlo_em import MonteCarloEM
@@ -212,10 +214,40 @@ def test_wrong_flags(flags, message, tmp_path, capsys):
     assert not (tmp_path / "curves").exists()
 
 
-def test_more_training_points_than_there_are(mnist_dir, tmp_path, capsys):
-    arguments = ["--bound-points", "0", "--train-sizes", "60000", "--data-dir", str(mnist_dir)]
-    assert main(["aevb", "--output", str(tmp_path), *arguments]) == 1
+@pytest.fixture
+def computed(monkeypatch):
+    """The curves that are computed, of nothing."""
+    asked = []
+    monkeypatch.setattr(training, "compute", lambda curve, *_: asked.append(curve) or {})
+    return asked
+
+
+def test_more_training_points_than_there_are(mnist_dir, tmp_path, capsys, computed):
+    sizes = ["--train-sizes", "20", "60000", "--data-dir", str(mnist_dir)]
+    assert main(["aevb", "--output", str(tmp_path), "--bound-points", "0", *sizes]) == 1
     assert "`train_sizes` must be at most 50000 for mnist, got 60000" in capsys.readouterr().err
+    assert computed == []
+
+
+def test_absent_data_is_found_before_the_curves_of_other_data(
+    tmp_path, capsys, computed, monkeypatch
+):
+    load = dgm.data.load
+    present = builders.examples()[0]
+    monkeypatch.setattr(
+        dgm.data,
+        "load",
+        lambda name, **options: (
+            types.SimpleNamespace(x_train=present, x_test=present)
+            if name == "mnist"
+            else load(name, **options)
+        ),
+    )
+    output = tmp_path / "curves"
+    arguments = ["aevb", "--output", str(output), "--likelihood-points", "0"]
+    assert main([*arguments, "--data-dir", str(tmp_path)]) == 1
+    assert "frey_rawface.mat" in capsys.readouterr().err
+    assert computed == [] and not output.exists()
 
 
 def test_every_panel_of_the_paper_is_asked_for():

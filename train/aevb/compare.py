@@ -65,11 +65,13 @@ def compare(config):
     """Compute what is missing, draw the figures, and return their paths.
 
     Raises:
-        ValueError: naming the flag, the rule and the value received.
+        ValueError: naming the flag, the rule and the value received; or if data is not there.
     """
     check(config)
-    config.output.mkdir(parents=True, exist_ok=True)
     missing = [c for c in curves(config) if not finished(config.output / c[0].file, *c)]
+    for curve in {(curve.dataset, curve.train_size): curve for curve, _ in missing}.values():
+        training.observations(curve, config.data_dir)  # Or it raises, before any work.
+    config.output.mkdir(parents=True, exist_ok=True)
     for curve, points in missing:
         print(f"{curve.file}, {points} points", flush=True)
         found = training.compute(curve, points, config.data_dir)
