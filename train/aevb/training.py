@@ -1,5 +1,6 @@
 """A curve: a model that trains, and what is measured meanwhile."""
 
+import collections
 import dataclasses
 import math
 import time
@@ -60,17 +61,13 @@ def compute(curve, points, data_dir=None):
     if curve.of == "bound":
         record = Record(lambda x: bound(model, x[:BOUND_EXAMPLES]), x_train, x_test)
     else:
-        z = marginal.prior_points(curve.latent_dim, marginal.POINTS, curve.seed)
-        record = Record(
-            lambda x: float(np.mean(marginal.log_marginal(model, x[:MARGINAL_EXAMPLES], z))),
-            x_train,
-            x_test,
-        )
+        estimate = marginal.LogMarginal(model, curve.seed)
+        record = Record(lambda x: likelihood(estimate, x[:MARGINAL_EXAMPLES]), x_train, x_test)
     if curve.method == MCEM:
         train_mcem(model, x_train, optimizer, recipe.batch_size, points, record)
     else:
         train(model, x_train, optimizer, recipe.batch_size, points, record)
-    return record.curve
+    return dict(record.curve)
 
 
 def observations(curve, data_dir):
@@ -89,20 +86,25 @@ def observations(curve, data_dir):
 
 
 class Record:
-    """What is measured while a model trains; the time that measuring takes is not counted."""
+    """What is measured while a model trains; the time that measuring takes is not counted.
+
+    Args:
+        measure: from examples to a dict; its keys follow `train` and `test` in those of the curve.
+    """
 
     def __init__(self, measure, x_train, x_test):
         self.measure = measure
-        self.x_train, self.x_test = x_train, x_test
-        self.curve: dict[str, list[float]] = {"at": [], "train": [], "test": [], "seconds": []}
+        self.examples = {"train": x_train, "test": x_test}
+        self.curve: dict[str, list[float]] = collections.defaultdict(list)
         self.started = time.perf_counter()
 
     def add(self, points):
         now = time.perf_counter()
         self.curve["at"].append(points)
-        self.curve["train"].append(self.measure(self.x_train))
-        self.curve["test"].append(self.measure(self.x_test))
         self.curve["seconds"].append(now - self.started)
+        for split, x in self.examples.items():
+            for suffix, value in self.measure(x).items():
+                self.curve[split + suffix].append(value)
         self.started += time.perf_counter() - now
 
 
@@ -163,4 +165,10 @@ def train_mcem(model, x, optimizer, batch_size, points, record):
 
 def bound(model, x):
     """The mean of -J(x)."""
-    return float(model.evaluate(x, batch_size=1000, verbose=0, return_dict=True)["elbo"])
+    return {"": float(model.evaluate(x, batch_size=1000, verbose=0, return_dict=True)["elbo"])}
+
+
+def likelihood(estimate, x):
+    """The mean of log p(x), and its Monte-Carlo standard error for these examples."""
+    log_p, stderr = estimate(x)
+    return {"": float(np.mean(log_p)), "_stderr": float(np.linalg.norm(stderr) / len(x))}
