@@ -15,6 +15,7 @@ from train import (
     recipes,
     report,
     run_folder,
+    scaling,
     study,
     workers,
 )
@@ -27,7 +28,8 @@ USAGE = """usage: python -m train COMMAND [options], each with --help
 
   fit         train a model, write a run folder, compare with baselines
   draws       fit over several seeds, with mean errors
-  launch      either of these in several processes on this host
+  launch      fit, draws or scaling in several processes on this host
+  scaling     measure what several processes cost a step
   benchmark   measure the speed of training against what this machine allows
   figures     draw what a run's model generates and how it sees data
   likelihood  log p(x) of a run's model on its test set
@@ -85,6 +87,12 @@ def run_workers(args):
     sys.exit(launch.run(config))
 
 
+def measure_scaling(args):
+    config = tyro.cli(scaling.ScalingConfig, args=args, prog="python -m train scaling")
+    print(scaling.table(scaling.run(config)))
+    print(f"written to {config.output}")
+
+
 def run_benchmark(args):
     config = tyro.cli(benchmark.BenchmarkConfig, args=args, prog="python -m train benchmark")
     print(benchmark.table(benchmark.run(config)))
@@ -124,6 +132,7 @@ COMMANDS = {
     "fit": fit,
     "draws": draws,
     "launch": run_workers,
+    "scaling": measure_scaling,
     "benchmark": run_benchmark,
     "figures": figures,
     "likelihood": estimate_likelihood,

@@ -13,6 +13,7 @@ from keras_dgm.distributions import Likelihood
 from train.recipes import Recipe
 
 ModelName = Literal["m1", "m2", "m1+m2", "conditional"]
+Strategy = Literal["single", "mirrored", "multi-worker"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,7 +47,7 @@ class FitConfig:
     """Let TFDS fetch the data set if it is absent."""
     baselines: bool = True
     """Train the baselines as well."""
-    strategy: Literal["single", "mirrored", "multi-worker"] = "single"
+    strategy: Strategy = "single"
     """Train on one device, on all of this machine's, or on those of all processes that TF_CONFIG
     names (python -m train launch starts some): each takes its part of every batch."""
     progress: Literal["summary", "bar"] = "summary"

@@ -14,6 +14,7 @@ import tyro
 
 from keras_dgm import checks
 
+COMMANDS = ("fit", "draws", "scaling")
 # What the others get to say that they have lost a worker; a silent one is noticed in 10 to 20.
 SECONDS_TO_END = 30
 
@@ -28,7 +29,7 @@ class LaunchConfig:
     workers: int = 2
     """How many processes."""
     command: tyro.conf.Positional[tuple[str, ...]] = ()
-    """After --: fit or draws and its options; --strategy multi-worker is added."""
+    """After --: fit, draws or scaling and its options; --strategy multi-worker is added."""
 
 
 def run(config):
@@ -40,8 +41,8 @@ def run(config):
         ValueError: if there is no worker or no command.
     """
     checks.check_positive_integer(config.workers, argument="workers")
-    if config.command[:1] not in [("fit",), ("draws",)]:
-        raise ValueError(f"`command` must be fit or draws, after --, got {config.command}")
+    if not config.command or config.command[0] not in COMMANDS:
+        raise ValueError(f"`command` must be {', '.join(COMMANDS)}, after --, got {config.command}")
     cluster = {"worker": [f"localhost:{port}" for port in free_ports(config.workers)]}
     command = [sys.executable, "-m", "train", *config.command, "--strategy", "multi-worker"]
     processes = []

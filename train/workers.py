@@ -7,7 +7,6 @@ chief, writes the run folder and prints; the others do so to nowhere.
 import contextlib
 import functools
 import os
-import re
 import shutil
 import sys
 import tempfile
@@ -115,11 +114,9 @@ def _alive():
     except LOST as error:
         if tf.distribute.get_strategy().cluster_resolver is None:
             raise
-        found = re.search(r"/job:(\w+)(?:/replica:\d+)?/task:(\d+)", str(error))
-        who = f"{found[1]} {found[2]}" if found else "another worker"
         raise ConnectionError(
-            f"{who} has ended or does not answer, so this worker ends too; start all of them again "
-            "with --resume to go on from the last checkpoint"
+            "another worker has ended or does not answer, and this one ends too; start all of them "
+            "again with --resume to go on from the last checkpoint"
         ) from error
 
 

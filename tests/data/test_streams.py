@@ -1,5 +1,11 @@
 """Batches out of files: all of the examples, their labelled ones spread evenly, in fresh orders."""
 
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import builders
 import numpy as np
 import pytest
@@ -102,3 +108,19 @@ WRONG = {
 def test_what_is_refused(call, message, files):
     with pytest.raises(ValueError, match=message):
         call(*files)
+
+
+@pytest.mark.slow
+def test_five_million_examples_in_memory_that_does_not_grow():
+    root = Path(__file__).resolve().parents[2]
+    process = root / "tests" / "models" / "memory_process.py"
+    done = subprocess.run(
+        [sys.executable, process],
+        stdout=subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": str(root)},
+        check=True,
+    )
+    measured = json.loads(done.stdout)
+    first, *_, last = measured["resident_mib_after_each_tenth"]
+    assert last - first < 0.1 * measured["files_mib"]
+    assert measured["accuracy"] > 0.6  # By chance: 0.25.
