@@ -78,7 +78,8 @@ def test_the_same_seed_gives_the_same_result(run, tmp_path, capsys):
 def test_m1_alone_and_m2_alone(tmp_path, capsys):
     for model in ("m1", "m2"):
         arguments = ["--model", model, "--run-dir", str(tmp_path / model), "--no-baselines"]
-        assert main(["fit", *SHORT, *arguments]) == 0
+        # M2 on pixels can still be no better than chance after the 6 epochs of `SHORT`.
+        assert main(["fit", *SHORT, "--m2.epochs", "20", *arguments]) == 0
         result = json.loads((tmp_path / model / "result.json").read_text())
         assert 0 <= result["test_error"] < 0.9
     assert "M1 + RBF SVM" in capsys.readouterr().out
