@@ -230,6 +230,18 @@ def test_figures_have_a_panel_for_each_setting():
         assert axes.get_xlabel() and axes.get_xscale() == "log"
 
 
+def test_a_bad_start_of_wake_sleep_leaves_the_rest_visible():
+    aevb, wake_sleep = (
+        made_up_curve("bound", "mnist", method, 3, None) for method in training.METHODS
+    )
+    wake_sleep["train"][0] = -20_000
+
+    (panel,) = figures.of_bounds([aevb, wake_sleep]).axes
+
+    low, high = panel.get_ylim()
+    assert low == -9.5 and -8 < high < -7
+
+
 def test_nothing_to_draw(tmp_path):
     assert figures.draw(tmp_path) == []
 

@@ -12,7 +12,8 @@ STYLES = {
     "wake-sleep": ("wake-sleep", plots.ORANGE, "s"),
     "mcem": ("Monte-Carlo EM", plots.GREEN, "^"),
 }
-SPLITS = {"train": "--", "test": "-"}
+# Dashes, and what fills the markers.
+SPLITS = {"train": ("--", "white"), "test": ("-", None)}
 # Inches, at least: those of the legend.
 WIDTH = 7.0
 DATASETS = {"mnist": "MNIST", "frey_face": "Frey faces"}
@@ -32,7 +33,10 @@ def draw(folder):
 
 
 def of_bounds(curves):
-    """A row for each data set, a panel for each size of z: the bound against training points."""
+    """A row for each data set, a panel for each size of z: the bound against training points.
+
+    An axis of the bound starts where AEVB does.
+    """
     rows = {
         dataset: sorted({c["latent_dim"] for c in curves if c["dataset"] == dataset})
         for dataset in DATASETS
@@ -55,6 +59,12 @@ def of_bounds(curves):
             for curve in curves:
                 if (curve["dataset"], curve["latent_dim"]) == (dataset, latent_dim):
                     _plot(panel, curve, "at")
+        # Wake-sleep's first bounds can lie so far below that all else is flat.
+        own = [curve for curve in curves if curve["dataset"] == dataset]
+        starts = [min(c["train"] + c["test"]) for c in own if c["method"] == "aevb"]
+        if starts:
+            low, high = min(starts), max(max(c["train"] + c["test"]) for c in own)
+            row[0].set_ylim(low, high + 0.05 * (high - low))
     _finish(figure, panels)
     return figure
 
@@ -81,7 +91,7 @@ def of_likelihoods(curves):
 
 def _plot(panel, curve, key):
     name, colour, marker = STYLES[curve["method"]]
-    for split, dashes in SPLITS.items():
+    for split, (dashes, fill) in SPLITS.items():
         panel.plot(
             curve[key],
             curve[split],
@@ -89,7 +99,7 @@ def _plot(panel, curve, key):
             color=colour,
             marker=marker,
             markersize=4,
-            markevery=3,
+            markerfacecolor=fill,
             label=f"{name} ({split})",
         )
     panel.set_xscale("log")
@@ -98,4 +108,6 @@ def _plot(panel, curve, key):
 
 def _finish(figure, panels):
     lines = {line.get_label(): line for panel in panels.flat for line in panel.get_lines()}
-    figure.legend(handles=lines.values(), loc="outside lower center", ncols=3)
+    figure.legend(
+        handles=lines.values(), loc="outside lower center", ncols=len(lines) // len(SPLITS)
+    )
