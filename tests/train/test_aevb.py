@@ -163,6 +163,7 @@ def arguments(tmp_path, monkeypatch):
     return ["aevb", "--output", str(tmp_path), "--bound-points", "0", "--train-sizes", "20"]
 
 
+@pytest.mark.slow
 def test_curves_are_computed_once(arguments, tmp_path, capsys, monkeypatch):
     assert main([*arguments, "--likelihood-points", "4000"]) == 0
 

@@ -110,6 +110,7 @@ def test_an_m1_that_is_none(arguments, message, run, tmp_path, monkeypatch, caps
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.slow
 def test_draws_report_mean_and_standard_error(tmp_path, capsys):
     arguments = ["--seeds", "0", "1", "--run-dir", str(tmp_path / "draws"), "--no-baselines"]
     assert main(["draws", *SHORT, *arguments]) == 0

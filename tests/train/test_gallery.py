@@ -121,6 +121,7 @@ STUDY = ["study", "--datasets", "digits", "--depths", "1", "2", "--latent-dims",
 STUDY += ["--sampled-dims", "2", "--units", "8"]
 
 
+@pytest.mark.slow
 def test_a_study_goes_on_where_it_stopped(tmp_path, capsys):
     arguments = [*STUDY, "--epochs", "2", "--output", str(tmp_path)]
     assert main(arguments) == 0

@@ -146,6 +146,7 @@ def test_what_the_recipe_changed_is_trained_again_and_nothing_else(tmp_path, mon
         assert cells.read(config.results / f"{name}.json")["recipe"]["m1"]["epochs"] == 4
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dataset", ["svhn_cropped", "smallnorb"])
 def test_the_other_data_on_made_up_images(dataset, tiny):
     assert tiny("--cells", f"{dataset}-*-0", num_examples=2000) == 0
@@ -165,7 +166,7 @@ def test_the_table_holds_means_and_standard_errors(tmp_path):
     for seed, error in enumerate(errors):
         write_cell(tmp_path, f"mnist-m1+m2-100-{seed}", error, m2={"hidden_units": [300]})
     write_cell(tmp_path, "mnist-m1+m2-all-0", 0.01, m2={"hidden_units": [500]})
-    write_cell(tmp_path, "svhn_cropped-m1+m2-1000-0", 0.4)
+    write_cell(tmp_path, "svhn_cropped-m1+m2-1000-0", 0.4, m2={"hidden_units": [500]})
     lines = report.table(tmp_path).splitlines()
 
     spread = 100 * np.std(errors, ddof=1) / 3**0.5
