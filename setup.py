@@ -43,6 +43,9 @@ DATA = [
 # Pictures of samples, manifolds and analogies; the arrays behind them need nothing.
 FIGURES = ["matplotlib>=3.9"]
 
+# CUDA's libraries for TensorFlow, on Linux.
+GPU = ["tensorflow[and-cuda]>=2.21,<3"]
+
 # What `python -m train` needs in a checkout.
 TRAIN = [
     *DATA,
@@ -85,6 +88,7 @@ setup(
     extras_require={
         "data": DATA,
         "figures": FIGURES,
+        "gpu": GPU,
         "train": TRAIN,
         "export": EXPORT,
         "test": TEST,
