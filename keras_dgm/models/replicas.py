@@ -37,6 +37,8 @@ class WorkersMixin:
         return {"loss": tf.reshape(logs["loss"], [1])}
 
     def _get_metrics_result_or_logs(self, logs):
+        if not over_workers(self.distribute_strategy):
+            return super()._get_metrics_result_or_logs(logs)
         return self.get_metrics_result()
 
     def _maybe_symbolic_build(self, iterator=None, data_batch=None):
