@@ -32,7 +32,7 @@ def fit(config, data, folder, m1=None):
         config: a `FitConfig`.
         data: its `Dataset`.
         folder: of the run.
-        m1: a trained M1 and its facts, to stack M2 on; None: one is trained.
+        m1: the M1 of `config.m1_from`, to stack M2 on; None: one is trained.
     """
     if m1 is None:
         observation = observed_as(config.settings, data)
@@ -40,7 +40,11 @@ def fit(config, data, folder, m1=None):
         return fit_conditional(config, data, folder, observation)
     if config.model == "m2":
         return fit_m2(config, data, folder, dgm.M2(**m2_options(config, data), **observation))
-    m1, facts = m1 or fit_m1(config, data, folder, observation)
+    if m1 is None:
+        m1, facts = fit_m1(config, data, folder, observation)
+    else:
+        sha256 = hashlib.sha256(config.m1_from.read_bytes()).hexdigest()
+        facts = {**facts_of_m1(m1, data), "m1_sha256": sha256}
     if config.model == "m1":
         errors = classify_features(m1, data) if data.num_labeled else {"test_error": None}
         return m1, {**facts, **errors}
@@ -86,7 +90,7 @@ def classify_features(m1, data):
 
 
 def load_m1(path, data):
-    """A trained M1 of such data, and what there is to say of it.
+    """A trained M1 of such data.
 
     Raises:
         ValueError: if the file holds something else.
@@ -97,8 +101,7 @@ def load_m1(path, data):
         raise ValueError(f"`m1_from` must be a saved M1, got {path}: {error}") from None
     if not isinstance(m1, dgm.M1) or m1.input_dim != data.num_features:
         raise ValueError(f"`m1_from` must be an M1 of {data.num_features} features, got {path}")
-    sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
-    return m1, {**facts_of_m1(m1, data), "m1_sha256": sha256}
+    return m1
 
 
 def m2_options(config, data):

@@ -44,7 +44,7 @@ def run(config, data, folder, m1=None):
         config: a `FitConfig`.
         data: its `Dataset`.
         folder: of the run.
-        m1: a trained M1 and its facts, to stack M2 on; None: one is trained.
+        m1: the M1 of `config.m1_from`, to stack M2 on; None: one is trained.
     """
     earlier = run_folder.read_json(folder / run_folder.CONFIG)
     if earlier is not None:
