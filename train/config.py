@@ -1,7 +1,6 @@
 """What `python -m train fit` is told."""
 
 import dataclasses
-import json
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -10,6 +9,7 @@ import tyro
 
 from keras_dgm import checks
 from keras_dgm.distributions import Likelihood
+from train import run_folder
 from train.recipes import Recipe
 
 ModelName = Literal["m1", "m2", "m1+m2", "conditional"]
@@ -141,7 +141,7 @@ def check_same(config, earlier):
     Raises:
         ValueError: naming the flag, its value in the run and the value received.
     """
-    settings, before = _flat(json.loads(json.dumps(to_json(config), default=str))), _flat(earlier)
+    settings, before = _flat(run_folder.as_json(to_json(config))), _flat(earlier)
     for flag, value in settings.items():
         if flag not in UNBOUND and before.get(flag) != value:
             raise ValueError(

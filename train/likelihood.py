@@ -2,7 +2,6 @@
 
 import dataclasses
 import hashlib
-import json
 import time
 from pathlib import Path
 from typing import Annotated
@@ -87,9 +86,9 @@ def measure(config):
 
 def _earlier(path, settings, overwrite):
     empty = {**settings, "seconds": 0.0, "log_p": [], "stderr": [], "ess": [], "predicted": []}
-    if not path.is_file():
+    record = run_folder.read_json(path)
+    if record is None:
         return empty
-    record = json.loads(path.read_text(encoding="utf-8"))
     found = {name: record.get(name) for name in settings}
     if found == settings:
         return record

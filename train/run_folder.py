@@ -117,6 +117,11 @@ def write_json(path, content):
         temporary.write_text(json.dumps(content, indent=2, default=str) + "\n", encoding="utf-8")
 
 
+def as_json(content):
+    """What comes back when `content` has been written to a JSON file and read again."""
+    return json.loads(json.dumps(content, default=str))
+
+
 def read_json(path):
     """The content of a JSON file of an earlier run; None where there is no such file.
 

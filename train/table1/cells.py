@@ -80,14 +80,14 @@ def recipe(cell):
     """All settings that the cell is trained with, as JSON holds them."""
     model = cell.row.model
     if model in CLASSIFIERS:
-        return as_json(grid_of(CLASSIFIERS[model]))
+        return run_folder.as_json(grid_of(CLASSIFIERS[model]))
     content = dataclasses.asdict(cell.settings)
     if model == "m2":
         del content["m1"]
     elif model == "m1+tsvm":
         del content["m2"]
         content["tsvm"] = grid_of("TSVM")
-    return as_json(content)
+    return run_folder.as_json(content)
 
 
 def grid_of(classifier):
@@ -165,7 +165,7 @@ def fit_once(config):
     """The result of a run, which goes on where an earlier one with the same settings stopped."""
     earlier, wanted = (
         run_folder.read_json(config.folder / run_folder.CONFIG),
-        as_json(to_json(config)),
+        run_folder.as_json(to_json(config)),
     )
     if earlier is not None and all(earlier.get(key) == wanted[key] for key in TRAINED):
         config = dataclasses.replace(config, overwrite=False, resume=True)
@@ -174,8 +174,3 @@ def fit_once(config):
 
 def read(path):
     return json.loads(path.read_text(encoding="utf-8"))
-
-
-def as_json(content):
-    """What comes back when `content` has been written to a JSON file and read again."""
-    return json.loads(json.dumps(content, default=str))
