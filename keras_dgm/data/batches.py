@@ -56,9 +56,22 @@ def training_batches(arrays, labeled, batch_size, seed, epoch, shuffle=True):
 
     steps = math.ceil(len(labeled) / batch_size)
     one_pass = tf.data.Dataset.from_tensors(0).flat_map(order).map(gather)
-    return one_pass.apply(tf.data.experimental.assert_cardinality(steps)).prefetch(2)
+    one_pass = one_pass.apply(tf.data.experimental.assert_cardinality(steps)).prefetch(2)
+    return one_pass.with_options(untuned())
 
 
 def evaluation_batches(arrays, batch_size):
     """One pass over nested arrays, in order."""
-    return tf.data.Dataset.from_tensor_slices(arrays).batch(batch_size).prefetch(2)
+    batches = tf.data.Dataset.from_tensor_slices(arrays).batch(batch_size).prefetch(2)
+    return batches.with_options(untuned())
+
+
+def untuned():
+    """Options of tf.data without autotuning.
+
+    It has nothing to tune here, and would now and then hold up the start of a pass for half a
+    second, as long as an epoch of M2 on z1 takes.
+    """
+    options = tf.data.Options()
+    options.autotune.enabled = False
+    return options
