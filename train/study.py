@@ -1,9 +1,8 @@
 """`python -m train study`: what the latent size and the depth of the decoder do to M1."""
 
 import dataclasses
-import json
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import keras
 
@@ -52,6 +51,13 @@ class Piece:
     depth: int
     units: int
     epochs: int
+    activation: str
+    batch_size: int
+    learning_rate: float
+    constant_fraction: float
+    likelihood: str
+    likelihood_scale: float | None
+    binarize: bool
 
     @property
     def name(self):
@@ -62,11 +68,21 @@ class Piece:
 def pieces_of(config, data):
     """The models for one data set: first those of the samples, then those of the collapse."""
     units = config.units // 2 if data.name == "frey_face" else config.units
-    epochs = config.epochs or recipes.find(data.name).m1.epochs
     sizes = [(dim, 1) for dim in config.sampled_dims]
     if data.num_classes:
         sizes += [(dim, depth) for depth in config.depths for dim in config.latent_dims]
-    return [Piece(data.name, dim, depth, units, epochs) for dim, depth in dict.fromkeys(sizes)]
+    recipe = recipes.find(data.name)
+    settings: dict[str, Any] = {
+        "epochs": config.epochs or recipe.m1.epochs,
+        "activation": recipe.m1.activation,
+        "batch_size": recipe.m1.batch_size,
+        "learning_rate": recipe.m1.learning_rate,
+        "constant_fraction": recipe.m1.constant_fraction,
+        "likelihood": recipe.likelihood,
+        "likelihood_scale": recipe.likelihood_scale,
+        "binarize": recipe.binarize,
+    }
+    return [Piece(data.name, dim, depth, units, **settings) for dim, depth in dict.fromkeys(sizes)]
 
 
 def write(config):
@@ -96,13 +112,14 @@ def write_piece(piece, data, config):
     """Train the model of a piece, draw what it shows, and return its JSON; or read that."""
     file = config.output / f"{piece.name}.json"
     settings = dataclasses.asdict(piece)
-    if file.is_file():
-        result = json.loads(file.read_text(encoding="utf-8"))
-        if result["settings"] == settings:
-            print(f"{file}: there already", flush=True)
-            return result
+    sampled = piece.depth == 1 and piece.latent_dim in config.sampled_dims
+    pictures = [config.output / name for name in pictures_of(piece)] if sampled else []
+    result = run_folder.read_json(file)
+    if result and result["settings"] == settings and all(path.is_file() for path in pictures):
+        print(f"{file}: there already", flush=True)
+        return result
     model, bound = train(piece, data)
-    if piece.depth == 1 and piece.latent_dim in config.sampled_dims:
+    if sampled:
         draw_samples(piece, model, data.image_shape, config.output)
     kl = generation.kl_per_dimension(model, data.x_test)
     result = {"settings": settings, "test_bound": bound, "kl": [round(float(v), 4) for v in kl]}
@@ -113,28 +130,27 @@ def write_piece(piece, data, config):
 
 def train(piece, data):
     """An M1 with one hidden layer in its encoder and `depth` in its decoder, and its test bound."""
-    recipe = recipes.find(piece.dataset)
-    likelihood = Likelihood(recipe.likelihood, recipe.likelihood_scale)
+    likelihood = Likelihood(piece.likelihood, piece.likelihood_scale)
     keras.utils.set_random_seed(0)
     model = dgm.M1(
         piece.latent_dim,
         (piece.units,),
-        activation=recipe.m1.activation,
+        activation=piece.activation,
         likelihood=likelihood.name,
         likelihood_scale=likelihood.scale,
         decoder=networks.mlp(
             (piece.units,) * piece.depth,
             likelihood.params_size(data.num_features),
-            recipe.m1.activation,
+            piece.activation,
         ),
+        binarize=piece.binarize,
         seed=0,
     )
-    rate = recipe.m1.learning_rate
-    model.compile(keras.optimizers.Adam(rate), steps_per_execution=10)
-    decay = linear_decay(rate, piece.epochs, recipe.m1.constant_fraction)
+    model.compile(keras.optimizers.Adam(piece.learning_rate), steps_per_execution=10)
+    decay = linear_decay(piece.learning_rate, piece.epochs, piece.constant_fraction)
     model.fit(
         data.x_train,
-        batch_size=recipe.m1.batch_size,
+        batch_size=piece.batch_size,
         epochs=piece.epochs,
         callbacks=[decay],
         verbose=0,
@@ -143,13 +159,19 @@ def train(piece, data):
     return model, logs["elbo"]
 
 
+def pictures_of(piece):
+    """The names of what `draw_samples` draws."""
+    samples = f"samples-{piece.dataset}-latent{piece.latent_dim}.png"
+    return [samples, f"manifold-{piece.dataset}.png"] if piece.latent_dim == 2 else [samples]
+
+
 def draw_samples(piece, model, image_shape, output):
     title = f"Samples of M1 on {piece.dataset}, {piece.latent_dim} latent dimensions"
+    samples, *manifold = pictures_of(piece)
     figure = figures.samples(generation.samples(model, 100), image_shape, title=title)
-    figure.savefig(output / f"samples-{piece.dataset}-latent{piece.latent_dim}.png", dpi=80)
-    if piece.latent_dim == 2:
-        figure = figures.manifold(generation.manifold(model), image_shape)
-        figure.savefig(output / f"manifold-{piece.dataset}.png", dpi=80)
+    figure.savefig(output / samples, dpi=80)
+    for name in manifold:
+        figures.manifold(generation.manifold(model), image_shape).savefig(output / name, dpi=80)
 
 
 def draw_collapse(dataset, results, config):

@@ -135,12 +135,18 @@ def test_a_study_goes_on_where_it_stopped(tmp_path, capsys):
     assert len(piece["kl"]) == 3 and piece["test_bound"] < 1000
     capsys.readouterr()
 
-    (tmp_path / "digits-depth1-latent3.json").unlink()
+    (tmp_path / "manifold-digits.png").unlink()
+    other = json.loads((tmp_path / "digits-depth1-latent3.json").read_text())
+    other["settings"]["activation"] = "elu"
+    (tmp_path / "digits-depth1-latent3.json").write_text(json.dumps(other))
     assert main(arguments) == 0
 
-    output = capsys.readouterr().out
-    assert output.count("there already") == 2
-    assert "digits-depth1-latent3.json: " in output and "nats" in output
+    lines = capsys.readouterr().out.splitlines()
+    assert [line for line in lines if "there already" in line] == [
+        f"{tmp_path}/digits-depth2-latent3.json: there already"
+    ]
+    assert sum("nats" in line for line in lines) == 2
+    assert (tmp_path / "manifold-digits.png").exists()
 
 
 @pytest.mark.parametrize(
