@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
-from interruptions import SHORT
+from interruptions import SHORT, assert_same_runs
 
 from train import launch, run_folder
 from train.cli import main
@@ -100,14 +100,16 @@ def killed(folder, victim):
 
 
 @pytest.mark.slow
-def test_a_killed_worker_ends_the_job_which_resumes(tmp_path):
-    folder = tmp_path / "run"
+def test_a_killed_worker_ends_the_job_which_resumes_bit_for_bit(tmp_path):
+    folder, whole = tmp_path / "run", tmp_path / "whole"
     for victim in (1, 0):
         errors = killed(folder, victim)
         assert f"launch: worker {victim} was ended by SIGKILL; ending the others" in errors
         assert errors.count("error: another worker has ended or does not answer") == 1
-    with launched(folder) as launcher:
-        assert launcher.wait(timeout=600) == 0
+    for each in (folder, whole):
+        with launched(each) as launcher:
+            assert launcher.wait(timeout=600) == 0
+    assert_same_runs(folder, whole)
     history = (folder / "history.csv").read_text().splitlines()
     assert [row.split(",")[0] for row in history] == ["epoch", "0", "1", "2", "3", "4"]
     names = {path.name for path in folder.iterdir()}
