@@ -18,6 +18,38 @@ def test_mlp_has_hidden_layers_and_a_linear_output():
     assert [layer.activation.__name__ for layer in network.layers] == ["tanh", "tanh", "linear"]
 
 
+def test_softplus_has_the_values_and_gradients_of_keras():
+    x = tf.constant(np.r_[np.linspace(-40, 40, 161), 0.0, -0.0, -1e30, 1e30].astype(np.float32))
+    found, expected = {}, {}
+    for results, function in ((found, networks.softplus), (expected, keras.activations.softplus)):
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            results["value"] = function(x)
+        results["gradient"] = tape.gradient(results["value"], x)
+    for name in expected:
+        np.testing.assert_allclose(found[name], expected[name], rtol=1e-6, atol=2e-7)
+
+
+def test_networks_take_the_fast_softplus_and_can_be_saved(tmp_path):
+    network = networks.mlp((7,), P)
+    network.build((None, D))
+    assert network.layers[0].activation is networks.softplus
+
+    network.save(tmp_path / "network.keras")
+    loaded = keras.models.load_model(tmp_path / "network.keras")
+    assert loaded.layers[0].activation is networks.softplus
+    np.testing.assert_array_equal(loaded(X), network(X))
+
+    layer = networks.ConditionalMLP(K, (7,), P)
+    again = networks.ConditionalMLP.from_config(layer.get_config())
+    assert again.activation is layer.activation is networks.softplus
+
+
+def test_softplus_in_half_precision_is_that_of_keras():
+    x = tf.constant(np.linspace(-9, 9, 99), tf.bfloat16)
+    np.testing.assert_array_equal(networks.softplus(x), keras.activations.softplus(x))
+
+
 def test_build_refuses_another_width():
     with pytest.raises(ValueError, match="`decoder` must put out 8 numbers an example, got 6"):
         networks.build(networks.mlp((), P), (None, D), 8, name="decoder")

@@ -33,8 +33,8 @@ class TransductiveSVM(ClassifierMixin, BaseEstimator):
     examples this is the ordinary SVM with the squared hinge loss, and b is free.
 
     phi(x) is x itself or the Nystroem features of a kernel; `fit` holds them once for all classes,
-    in the precision of X. For 50,000 examples and 1000 features in float32 they take 200 MB, and
-    training a few minutes on two cores.
+    in the precision of X. For 50,000 examples and 1000 features in float32 they take 200 MB, twice
+    that while they are made, and training a few minutes on two cores.
 
     Defaults were chosen on validation data, for the features that an M1 gives of MNIST with 100
     labels and 50,000 unlabelled examples.
@@ -88,7 +88,7 @@ class TransductiveSVM(ClassifierMixin, BaseEstimator):
         self.random_state = random_state
 
     def fit(self, X, y):
-        """Fit to X [N, D] and labels y [N]: integers, -1 where the label is unknown, or strings."""
+        """Fit to X [N, D] and labels y [N]: integers, -1 where unknown, or strings, all known."""
         self._check_arguments()
         X, y = validate_data(self, X, y, dtype=DTYPES)
         check_classification_targets(y)

@@ -15,6 +15,9 @@ import tensorflow as tf
 from keras_dgm import networks
 from keras_dgm.preprocessing import PCA
 
+# Of networks that a user made, and of ours.
+SOFTPLUS = (keras.activations.softplus, networks.softplus)
+
 
 @dataclasses.dataclass(frozen=True)
 class Affine:
@@ -55,9 +58,9 @@ class Affine:
         return dataclasses.replace(self, kernel=self.kernel[:, columns], bias=self.bias[columns])
 
     def layer(self, softplus=None):
-        """A Keras layer that computes it; `softplus` replaces Keras' softplus."""
+        """A Keras layer that computes it; one of `SOFTPLUS` is replaced by `softplus`."""
         activation = self.activation
-        if activation is keras.activations.softplus and softplus is not None:
+        if activation in SOFTPLUS and softplus is not None:
             activation = softplus
         layer = keras.layers.Dense(len(self.bias), activation, dtype="float32", trainable=False)
         layer.build((None, len(self.kernel)))
@@ -188,7 +191,7 @@ class ConditionalChain:
             self.table.build((None,))
             self.table.set_weights([np.asarray(network.from_y.embeddings) + first.bias])
             self.activation = network.activation
-            if self.activation is keras.activations.softplus and softplus is not None:
+            if self.activation in SOFTPLUS and softplus is not None:
                 self.activation = softplus
             self.network = None
             after = [*take_outputs(stages_of(network.rest), columns), *after]

@@ -17,11 +17,6 @@ def finite_softplus(x):
     return 0.5 * (x + tf.abs(x)) - tf.math.log(tf.sigmoid(tf.abs(x)))
 
 
-def fast_softplus(x):
-    """The same, faster in TensorFlow, whose own takes about as long as the matrix products."""
-    return tf.nn.relu(x) - tf.math.log(tf.sigmoid(tf.abs(x)))
-
-
 class Inference:
     """The functions of a trained M1, M2 or M1+M2: deterministic, on folded copies of its networks.
 
@@ -30,7 +25,7 @@ class Inference:
 
     Args:
         model: a built `M1`, `M2` or `StackedM1M2`.
-        softplus: replaces Keras' softplus where the target lacks a good one.
+        softplus: replaces softplus where the target lacks a good one.
 
     Raises:
         ValueError: if the model is not built.

@@ -6,8 +6,9 @@ import pytest
 import tensorflow as tf
 
 import keras_dgm as dgm
+from keras_dgm.networks import fast_softplus
 from keras_dgm.preprocessing import PCA
-from keras_dgm.serving import Inference, fast_softplus, finite_softplus, folding
+from keras_dgm.serving import Inference, finite_softplus, folding
 
 D, K, Z = 12, 3, 2
 RNG = np.random.default_rng(0)
