@@ -1,7 +1,6 @@
 """The commands of `python -m export`."""
 
 import dataclasses
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -9,6 +8,7 @@ import tensorflow as tf
 import tyro
 
 from export import benchmark, bundle, report, source, verify
+from train import commands
 
 USAGE = """usage: python -m export COMMAND [options], each with --help
 
@@ -114,16 +114,5 @@ COMMANDS = {
 
 
 def main(args):
-    """Run a command; 2 for a wrong call, 1 for an argument or an artifact at fault."""
-    if not args or args[0] in ("-h", "--help"):
-        print(USAGE, end="")
-        return 0 if args else 2
-    if args[0] not in COMMANDS:
-        print(f"error: unknown command {args[0]!r}\n{USAGE}", end="", file=sys.stderr)
-        return 2
-    try:
-        COMMANDS[args[0]](args[1:])
-    except (ValueError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    return 0
+    """The exit status of a command; see `commands.run`."""
+    return commands.run(COMMANDS, USAGE, args)

@@ -8,6 +8,7 @@ import tyro
 
 from train import (
     benchmark,
+    commands,
     gallery,
     launch,
     likelihood,
@@ -143,21 +144,5 @@ COMMANDS = {
 
 
 def main(args):
-    """Run a command; 2 for a wrong call, 1 for data, settings or a disk at fault.
-
-    130 and 143 say, as shells do, that Ctrl-C or SIGTERM ended it.
-    """
-    if not args or args[0] in ("-h", "--help"):
-        print(USAGE, end="")
-        return 0 if args else 2
-    if args[0] not in COMMANDS:
-        print(f"error: unknown command {args[0]!r}\n{USAGE}", end="", file=sys.stderr)
-        return 2
-    try:
-        COMMANDS[args[0]](args[1:])
-    except (ValueError, OSError, FloatingPointError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        return 130
-    return 0
+    """The exit status of a command; see `commands.run`."""
+    return commands.run(COMMANDS, USAGE, args)

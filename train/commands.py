@@ -1,0 +1,30 @@
+"""How `python -m train` and `python -m export` run their commands."""
+
+import sys
+
+
+def run(commands, usage, args):
+    """Run the command that `args` begins with, and return the exit status.
+
+    2 for a wrong call, 1 for data, settings, an artifact or a disk at fault; 130, as shells do,
+    where Ctrl-C ended it.
+
+    Args:
+        commands: functions of the remaining arguments, by name.
+        usage: what --help prints.
+        args: the arguments of the shell.
+    """
+    if not args or args[0] in ("-h", "--help"):
+        print(usage, end="")
+        return 0 if args else 2
+    if args[0] not in commands:
+        print(f"error: unknown command {args[0]!r}\n{usage}", end="", file=sys.stderr)
+        return 2
+    try:
+        commands[args[0]](args[1:])
+    except (ValueError, OSError, FloatingPointError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    return 0
