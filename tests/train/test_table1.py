@@ -96,6 +96,7 @@ def test_cells_of_every_model_are_filled_once(tiny, monkeypatch, capsys):
         assert result["seconds"] > 0 and result["seed"] == 0
         assert {"keras_dgm", "tensorflow", "python"} <= set(result["versions"])
         assert result["recipe"] == cells.recipe(cell(name))
+        assert ("test_error_of_p" in result) == (name == "mnist-m1+m2-all-0")
     # One M1 for M1+TSVM and for M1+M2 at any number of labels.
     assert len(list(tiny.runs.glob("mnist-m1-*"))) == 1
 
@@ -166,11 +167,14 @@ def test_the_table_holds_means_and_standard_errors(tmp_path):
     for seed, error in enumerate(errors):
         write_cell(tmp_path, f"mnist-m1+m2-100-{seed}", error, m2={"hidden_units": [300]})
     write_cell(tmp_path, "mnist-m1+m2-all-0", 0.01, m2={"hidden_units": [500]})
+    path = tmp_path / "mnist-m1+m2-all-0.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "test_error_of_p": 0.02}))
     write_cell(tmp_path, "svhn_cropped-m1+m2-1000-0", 0.4, m2={"hidden_units": [500]})
     lines = report.table(tmp_path).splitlines()
 
     spread = 100 * np.std(errors, ddof=1) / 3**0.5
     assert f"| **M1+M2** | 3.50 ± {spread:.2f} (3) | – | – | – | 1.00 (1) |" in lines
+    assert "| M1+M2, by p(y\\|x) | – | – | – | – | 2.00 (1) |" in lines
     assert "| M1+M2, target | 2.8 | 2.3 | 2.2 | 2.0 | 0.96 |" in lines
     assert "| M1+TSVM, paper | 11.82 ± 0.25 | 5.72 ± 0.05 | 4.24 ± 0.07 | 3.49 ± 0.04 |  |" in lines
     assert "| SVHN, M1+M2 | 40.00 (1) | 36.02 ± 0.10 |" in lines

@@ -25,6 +25,9 @@ def table(folder):
         if row.dataset == "mnist":
             drawn = [shown(found.get(labels, [])) for labels in grid.LABELS]
             lines += [_line([f"**{row.title}**", *drawn])]
+            by_bayes = [shown(found.get(labels, []), "test_error_of_p") for labels in grid.LABELS]
+            if set(by_bayes) != {NO_DRAW}:
+                lines += [_line([f"{row.title}, by p(y\\|x)", *by_bayes])]
             for name, published in (("paper", row.paper), ("target", row.target)):
                 if published:
                     texts = [published.get(labels, "") for labels in grid.LABELS]
@@ -58,13 +61,14 @@ def results(row, folder):
     return found
 
 
-def shown(column):
-    """Mean ± standard error of the test errors in %, and the number of draws."""
-    if not column:
+def shown(column, key="test_error"):
+    """Mean ± standard error of the errors in %, and the number of draws that have one."""
+    errors = [100 * result[key] for result in column if key in result]
+    if not errors:
         return NO_DRAW
-    mean, error = mean_and_error([100 * result["test_error"] for result in column])
+    mean, error = mean_and_error(errors)
     spread = "" if error is None else f" ± {error:.2f}"
-    return f"{mean:.2f}{spread} ({len(column)})"
+    return f"{mean:.2f}{spread} ({len(errors)})"
 
 
 def write(config):
