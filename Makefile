@@ -25,7 +25,7 @@ endif
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo demo-draws test test-slow lint wheel web-deps requirements sbom audit clean
+.PHONY: help demo demo-draws pictures test test-slow lint wheel web-deps requirements sbom audit clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
@@ -40,6 +40,20 @@ demo: $(VENV)/.train.stamp ## train M1+M2 on digits with 50 labels, and export i
 
 demo-draws: $(VENV)/.train.stamp ## the same over 5 draws of the labels, with the mean errors
 	$(PY) -m train draws $(DEMO) --seeds 0 1 2 3 4 --run-dir runs/demo-draws --overwrite
+
+# NAME|what `python -m train fit` is told: the runs of docs/figures/NAME.
+PICTURES := \
+    'mnist|--dataset mnist --num-labeled 100' \
+    'styles|--dataset mnist --model m2 --m2.latent-dim 2 --m2.hidden-units 500 --m2.epochs 14' \
+    'completion|--dataset mnist --model conditional --m1.hidden-units 400 400 --m1.epochs 20' \
+    'frey|--dataset frey_face --model m1'
+
+pictures: $(VENV)/.train.stamp ## train the models of docs/figures, and draw them
+	set -e; for run in $(PICTURES); do \
+	    name=$${run%%|*}; \
+	    $(PY) -m train fit $${run#*|} --no-baselines --run-dir "runs/$$name" --resume; \
+	    $(PY) -m train figures "runs/$$name" --output "docs/figures/$$name" --dpi 60; \
+	done
 
 test: lint ## ruff, mypy and the tests
 	$(PY) -m pytest $(PYTEST_ARGS)
