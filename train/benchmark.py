@@ -51,10 +51,10 @@ def m2(num_classes=10, **kwargs):
 # many as take a second or two, for a real epoch is long beside its start.
 SUBJECTS = (
     ("M1", lambda: dgm.M1(50, (600, 600), seed=0), 250, 80),
-    ("M2", m2, 500, 20),
-    ("M1+M2", stacked, 500, 50),
-    ("M2, class_sum=1", lambda: m2(class_sum=1), 500, 50),
-    ("M2, class_sum=1, K=1000", lambda: m2(1000, class_sum=1), 500, 50),
+    ("M2", m2, 500, 10),
+    ("M1+M2", stacked, 500, 40),
+    ("M2, class_sum=1", lambda: m2(class_sum=1), 500, 40),
+    ("M2, class_sum=1, K=1000", lambda: m2(1000, class_sum=1), 500, 30),
     ("M1+M2, class_sum=1", lambda: stacked(class_sum=1), 500, 100),
 )
 
@@ -73,6 +73,7 @@ def run(config):
         models[name] = measure(Subject(make(), batch_size, epoch_steps), config.rounds)
     result = {
         "models": models,
+        "rounds": config.rounds,
         "cores": len(os.sched_getaffinity(0)),
         "versions": pipeline.versions(),
     }
