@@ -10,6 +10,8 @@ PIP_AUDIT_VERSION := 2.10.1
 CYCLONEDX_VERSION := 7.5.0
 
 PY := $(VENV)/bin/python
+# Two processes, for much of a test is one thread; each file in one of them, with its fixtures.
+PYTEST := $(PY) -m pytest -n 2 --dist loadfile
 # In CI the log is read later: no progress bars.
 PIP_INSTALL := $(PY) -m pip install --no-input --disable-pip-version-check $(if $(CI),--quiet)
 
@@ -56,12 +58,12 @@ pictures: $(VENV)/.train.stamp ## train the models of docs/figures, and draw the
 	done
 
 test: lint ## ruff, mypy and the tests
-	$(PY) -m pytest $(PYTEST_ARGS)
+	$(PYTEST) $(PYTEST_ARGS)
 
 # pytest's exit status 5 says that it selected no test.
 test-slow: $(VENV)/.test.stamp ## the tests marked slow
-	@echo '$(PY) -m pytest -m slow $(PYTEST_ARGS)'; \
-	$(PY) -m pytest -m slow $(PYTEST_ARGS); status=$$?; \
+	@echo '$(PYTEST) -m slow $(PYTEST_ARGS)'; \
+	$(PYTEST) -m slow $(PYTEST_ARGS); status=$$?; \
 	if [ $$status -eq 5 ]; then echo 'no test is marked slow'; exit 0; fi; exit $$status
 
 lint: $(VENV)/.test.stamp ## ruff (rules and format) and mypy

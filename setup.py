@@ -72,6 +72,7 @@ TEST = [
     "openvino>=2025.4",  # a second engine for what is exported
     "playwright>=1.50",  # drives Chromium for the page of the export
     "pytest>=8",
+    "pytest-xdist>=3.6",
     "ruff>=0.12",
 ]
 
