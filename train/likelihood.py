@@ -15,6 +15,7 @@ from train.report import percent
 
 # Test examples between two writes of the file.
 BLOCK = 1000
+PER_EXAMPLE = ("log_p", "stderr", "ess", "predicted")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,6 +38,8 @@ class LikelihoodConfig:
     """Of the binarisation and the samples."""
     overwrite: bool = False
     """Replace an estimate of other settings."""
+    summary: Path | None = None
+    """A file for the same without the estimates of each example."""
     data_dir: Path | None = None
     """Where the data is; by default where it was in training."""
 
@@ -81,11 +84,15 @@ def measure(config):
         record["error_of_p"] = baselines.error(np.array(record["predicted"]), y)
         record["error_of_q"] = baselines.error(predicted, y)
     run_folder.write_json(path, record)
+    if config.summary is not None:
+        config.summary.parent.mkdir(parents=True, exist_ok=True)
+        content = {name: value for name, value in record.items() if name not in PER_EXAMPLE}
+        run_folder.write_json(config.summary, content)
     return record
 
 
 def _earlier(path, settings, overwrite):
-    empty = {**settings, "seconds": 0.0, "log_p": [], "stderr": [], "ess": [], "predicted": []}
+    empty = {**settings, "seconds": 0.0, **{name: [] for name in PER_EXAMPLE}}
     record = run_folder.read_json(path)
     if record is None:
         return empty

@@ -52,9 +52,9 @@ def test_the_file_holds_the_estimate_of_every_example(run, capsys):
     assert "by p(y|x)" in output and "effective sample size" in output and "k = 3" in output
 
 
-def test_an_interrupted_estimate_goes_on(run, monkeypatch):
+def test_an_interrupted_estimate_goes_on(run, monkeypatch, tmp_path):
     _, whole = measure(run)
-    part = {**whole, **{k: whole[k][:20] for k in ("log_p", "stderr", "ess", "predicted")}}
+    part = {**whole, **{k: whole[k][:20] for k in likelihood.PER_EXAMPLE}}
     (run / "likelihood.json").write_text(json.dumps(part))
     blocks = []
     add_block = likelihood._add_block
@@ -62,10 +62,14 @@ def test_an_interrupted_estimate_goes_on(run, monkeypatch):
         likelihood, "_add_block", lambda *a: blocks.append(len(a[0]["log_p"])) or add_block(*a)
     )
 
-    _, again = measure(run)
+    summary = tmp_path / "new" / "summary.json"
+    _, again = measure(run, "--summary", str(summary))
 
     assert blocks == [20, 40]
     assert again["log_p"] == whole["log_p"]
+    kept = json.loads(summary.read_text())
+    assert kept == {k: again[k] for k in again if k not in likelihood.PER_EXAMPLE}
+    assert kept["log_likelihood"] == whole["log_likelihood"]
 
 
 def test_an_estimate_of_other_settings_is_kept(run, capsys):
