@@ -10,8 +10,6 @@ PIP_AUDIT_VERSION := 2.10.1
 CYCLONEDX_VERSION := 7.5.0
 
 PY := $(VENV)/bin/python
-# Two processes, for much of a test is one thread; each file in one of them, with its fixtures.
-PYTEST := $(PY) -m pytest -n 2 --dist loadfile
 # In CI the log is read later: no progress bars.
 PIP_INSTALL := $(PY) -m pip install --no-input --disable-pip-version-check $(if $(CI),--quiet)
 
@@ -43,7 +41,7 @@ demo: $(VENV)/.train.stamp ## train M1+M2 on digits with 50 labels, and export i
 demo-draws: $(VENV)/.train.stamp ## the same over 5 draws of the labels, with the mean errors
 	$(PY) -m train draws $(DEMO) --seeds 0 1 2 3 4 --run-dir runs/demo-draws --overwrite
 
-# NAME|what `python -m train fit` is told: the runs of docs/figures/NAME.
+# NAME|what `python -m train fit` is told, for the pictures in docs/figures/NAME.
 PICTURES := \
     'mnist|--dataset mnist --num-labeled 100' \
     'styles|--dataset mnist --model m2 --m2.latent-dim 2 --m2.hidden-units 500 --m2.epochs 14' \
@@ -53,17 +51,18 @@ PICTURES := \
 pictures: $(VENV)/.train.stamp ## train the models of docs/figures, and draw them
 	set -e; for run in $(PICTURES); do \
 	    name=$${run%%|*}; \
-	    $(PY) -m train fit $${run#*|} --no-baselines --run-dir "runs/$$name" --resume; \
-	    $(PY) -m train figures "runs/$$name" --output "docs/figures/$$name" --dpi 60; \
+	    $(PY) -m train fit $${run#*|} --no-baselines --run-dir "runs/pictures/$$name" --resume; \
+	    $(PY) -m train figures "runs/pictures/$$name" --output "docs/figures/$$name" --dpi 60; \
 	done
 
+# In two processes, for much of a test is one thread; a file, and its fixtures, in one of them.
 test: lint ## ruff, mypy and the tests
-	$(PYTEST) $(PYTEST_ARGS)
+	$(PY) -m pytest -n 2 --dist loadfile $(PYTEST_ARGS)
 
 # pytest's exit status 5 says that it selected no test.
 test-slow: $(VENV)/.test.stamp ## the tests marked slow
-	@echo '$(PYTEST) -m slow $(PYTEST_ARGS)'; \
-	$(PYTEST) -m slow $(PYTEST_ARGS); status=$$?; \
+	@echo '$(PY) -m pytest -m slow $(PYTEST_ARGS)'; \
+	$(PY) -m pytest -m slow $(PYTEST_ARGS); status=$$?; \
 	if [ $$status -eq 5 ]; then echo 'no test is marked slow'; exit 0; fi; exit $$status
 
 lint: $(VENV)/.test.stamp ## ruff (rules and format) and mypy

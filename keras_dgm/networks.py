@@ -8,7 +8,10 @@ PACKAGE = "keras_dgm"
 
 
 def fast_softplus(x):
-    """log(1 + exp(x)) = max(x, 0) - log sigmoid|x|, in about half the time of TensorFlow's own."""
+    """log(1 + exp(x)) = max(x, 0) - log sigmoid|x|, faster than TensorFlow's own.
+
+    In float32 its absolute error is at most 2e-7: below -17 it is 0.
+    """
     return tf.nn.relu(x) - tf.math.log(tf.sigmoid(tf.abs(x)))
 
 
@@ -16,7 +19,8 @@ def fast_softplus(x):
 def softplus(x):
     """`fast_softplus` with its gradient, sigmoid(x) = 1 - exp(-softplus(x)), for training.
 
-    In half precision, sigmoid|x| would lose what the logarithm needs: there it is TensorFlow's.
+    That of the formula would be 0 at x = 0. In half precision, sigmoid|x| loses what the logarithm
+    needs: there it is TensorFlow's.
     """
     return _softplus(x) if x.dtype in (tf.float32, tf.float64) else tf.nn.softplus(x)
 

@@ -6,8 +6,8 @@ import sys
 def run(commands, usage, args):
     """Run the command that `args` begins with, and return the exit status.
 
-    2 for a wrong call, 1 for data, settings, an artifact or a disk at fault; 130, as shells do,
-    where Ctrl-C ended it.
+    2 for a wrong call, 1 for data, settings, an artifact or a disk at fault; as shells do, 130
+    where Ctrl-C ended it, and 143, which `fit` raises itself, where SIGTERM did.
 
     Args:
         commands: functions of the remaining arguments, by name.

@@ -133,4 +133,4 @@ def read_json(path):
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
-        raise ValueError(f"`run-dir` must hold a sound {path.name}, got {path}: {error}") from None
+        raise ValueError(f"{path} must hold JSON, got a damaged file: {error}") from None

@@ -21,13 +21,13 @@ class StudyConfig:
     """Train many M1s; write samples and manifolds, and how many latent dimensions are used.
 
     Each model is a piece of its own, written at once. A piece that is there with the same settings
-    is skipped, so that a study goes on where it stopped.
+    and its pictures is skipped, so that a study goes on where it stopped.
     """
 
     output: Path = Path("docs/figures")
     """Where the pieces and the pictures go."""
     datasets: tuple[DataName, ...] = ("mnist", "frey_face")
-    """The likelihood and the activation of each are those of its recipe."""
+    """How each is modelled and M1 trained on it is in its recipe, but for the settings below."""
     depths: tuple[int, ...] = (1, 2, 3)
     """Hidden layers of the decoder, for component collapse; data with classes only."""
     latent_dims: tuple[int, ...] = (10, 20, 50, 100, 200)

@@ -70,7 +70,7 @@ def untuned():
     """Options of tf.data without autotuning.
 
     It has nothing to tune here, and would now and then hold up the start of a pass for half a
-    second, as long as an epoch of M2 on z1 takes.
+    second.
     """
     options = tf.data.Options()
     options.autotune.enabled = False

@@ -106,7 +106,7 @@ def test_what_cannot_be_resumed_is_left_alone(arguments, message, stopped, capsy
 def test_a_damaged_configuration(tmp_path, capsys):
     (tmp_path / "config.json").write_text("{")
     assert main(["fit", *SHORT, "--run-dir", str(tmp_path)]) == 1
-    assert "`run-dir` must hold a sound config.json" in capsys.readouterr().err
+    assert "config.json must hold JSON, got a damaged file" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("flag", ["--resume", "--overwrite"])

@@ -53,7 +53,7 @@ def test_one_recipe_a_row_but_for_the_units_at_100_labels():
     for row in grid.ROWS:
         of_row = [cells.recipe(c) for c in grid.cells() if c.row is row]
         if row.model == "m1+m2":
-            of_row = [report._but_width(recipe) for recipe in of_row]
+            of_row = [report._in_common(recipe) for recipe in of_row]
         assert all(recipe == of_row[0] for recipe in of_row)
 
 

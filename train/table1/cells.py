@@ -89,6 +89,8 @@ def recipe(cell):
     elif model == "m1+tsvm":
         del content["m2"]
         content["tsvm"] = grid_of("TSVM")
+    elif cell.num_labeled is None:
+        content["posterior_samples"] = POSTERIOR_SAMPLES
     return run_folder.as_json(content)
 
 
@@ -121,7 +123,7 @@ def run_m1_m2(cell, config):
     told = fit_config(cell, config, "m1+m2", m1_from=m1_file(cell, config))
     result = fit_once(told)
     facts = {key: result[key] for key in KEPT}
-    if cell.num_labeled is None:  # As the paper does there.
+    if cell.num_labeled is None:
         model = keras.models.load_model(told.folder / run_folder.MODEL)
         data = load_data(cell, config)
         facts["valid_error_of_p"] = error_of_p(model, data.x_valid, data.y_valid)
@@ -131,9 +133,7 @@ def run_m1_m2(cell, config):
 
 def error_of_p(model, x, y):
     """The error of p(y|x), by importance sampling; like q(y|x), it sees grey pixels."""
-    probs = dgm.evaluation.posterior_probs(
-        model, x, POSTERIOR_SAMPLES, binarize=False, batch_size=500, verbose=0
-    )
+    probs = dgm.evaluation.posterior_probs(model, x, POSTERIOR_SAMPLES, binarize=False, verbose=0)
     return baselines.error(probs.argmax(axis=-1), y)
 
 

@@ -43,7 +43,7 @@ def results(row, folder):
     """The contents of a row's finished cells, lists by the number of labels.
 
     Raises:
-        ValueError: if their recipes differ in more than the width of M2.
+        ValueError: if their recipes differ in more than the width of M2 and the samples of p(y|x).
     """
     found: dict[int | None, list] = {}
     for cell in (cell for cell in grid.cells() if cell.row is row):
@@ -52,7 +52,7 @@ def results(row, folder):
             found.setdefault(cell.num_labeled, []).append(cells.read(path))
     recipes = [result["recipe"] for column in found.values() for result in column]
     if row.model == "m1+m2":
-        recipes = [_but_width(recipe) for recipe in recipes]
+        recipes = [_in_common(recipe) for recipe in recipes]
     if any(recipe != recipes[0] for recipe in recipes):
         raise ValueError(
             f"`results` must hold cells of one recipe in the row {row.title} of {row.dataset}; "
@@ -89,8 +89,9 @@ def write(config):
     return content
 
 
-def _but_width(recipe):
-    return {**recipe, "m2": {**recipe["m2"], "hidden_units": None}}
+def _in_common(recipe):
+    """What M1+M2 shares at all numbers of labels."""
+    return {**recipe, "m2": {**recipe["m2"], "hidden_units": None}, "posterior_samples": None}
 
 
 def _line(texts):
