@@ -2,6 +2,7 @@
 
 import dataclasses
 import hashlib
+import sys
 import time
 from pathlib import Path
 from typing import Annotated
@@ -110,7 +111,11 @@ def _add_block(record, model, x, config):
     start = len(record["log_p"])
     started = time.perf_counter()
     found = evaluation.log_likelihood(
-        model, x[start : start + BLOCK], config.num_samples, seed=config.seed + start
+        model,
+        x[start : start + BLOCK],
+        config.num_samples,
+        seed=config.seed + start,
+        verbose="auto" if sys.stdout.isatty() else 0,
     )
     record["seconds"] += time.perf_counter() - started
     for name in ("log_p", "stderr", "ess"):
