@@ -52,7 +52,7 @@ pictures: $(VENV)/.train.stamp ## train the models of docs/figures, and draw the
 	set -e; for run in $(PICTURES); do \
 	    name=$${run%%|*}; \
 	    $(PY) -m train fit $${run#*|} --no-baselines --run-dir "runs/pictures/$$name" --resume; \
-	    $(PY) -m train figures "runs/pictures/$$name" --output "docs/figures/$$name" --dpi 60; \
+	    $(PY) -m train figures "runs/pictures/$$name" --output "docs/figures/$$name" --dpi 80; \
 	done
 
 # In two processes, for much of a test is one thread; a file, and its fixtures, in one of them.

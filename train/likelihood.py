@@ -133,9 +133,10 @@ def report(config, record):
         f"± {record['test_set_stderr']:.2f} (test set)",
         f"  {record['num_samples']} samples each, {record['seconds']:.0f} s; effective sample size "
         f"{record['ess_median']:.0f} (median), {record['ess_least']:.0f} (least)",
-        f"  epochs asked for: {m1['epochs']} of M1 (k = {m1['num_samples']}), {m2['epochs']} of M2",
+        f"  epochs asked for: {m1['epochs']} of M1 (k = {m1['num_samples']})",
     ]
     if "error_of_p" in record:
+        lines[-1] += f", {m2['epochs']} of M2"
         lines += [
             f"  test error: {percent(record['error_of_p'])} by p(y|x), "
             f"{percent(record['error_of_q'])} by q(y|x)"

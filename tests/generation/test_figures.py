@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from keras_dgm import generation
@@ -98,3 +99,21 @@ def test_pen_strokes_are_ink_on_paper_and_photographs_are_not():
 
 def test_what_is_not_observed_is_grey():
     np.testing.assert_allclose(figures.hide(np.ones([1, 2]), [True, False]), [[1, 0.5]])
+
+
+@pytest.mark.parametrize("label", range(10))
+def test_the_points_of_every_class_can_be_seen(label):
+    names = [str(i) for i in range(10)]
+    grid = np.stack(np.meshgrid(np.arange(20.0), np.arange(20.0)), -1).reshape(-1, 2)
+    few = figures.projection(grid[[0, -1]], np.full(2, label), names)
+    many = figures.projection(grid, np.full(len(grid), label), names)
+
+    assert ink(many) - ink(few) > 1000
+
+
+def ink(figure):
+    """How many pixels are not white in a small picture."""
+    figure.set_dpi(60)
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    return np.count_nonzero(np.asarray(canvas.buffer_rgba())[..., :3].min(axis=-1) < 250)

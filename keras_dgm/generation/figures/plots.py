@@ -6,7 +6,7 @@ from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 from matplotlib.ticker import MaxNLocator
 
-MARKERS = "os^Dv<>P*X"
+MARKERS = "os^Dv<>dX*"  # Not P: it vanishes where it is small and without an edge.
 LINES = ("-", "--", "-.", ":")
 BLUE, ORANGE, GREEN = "#0072b2", "#d55e00", "#009e73"  # of Okabe and Ito
 
@@ -149,12 +149,12 @@ def projection(codes, y, names, title="Latent space"):
     unknown = y < 0
     axes.scatter(codes[unknown, 0], codes[unknown, 1], s=6, color="gray", alpha=0.5, linewidths=0)
     classes = {name: codes[y == label] for label, name in enumerate(names)}
-    for name, own, shade, marker, _ in _series(classes, last=1.0):
+    for name, own, shade, marker, _ in _series(classes, last=0.9):
         if len(own):
             axes.scatter(
                 own[:, 0],
                 own[:, 1],
-                s=12,
+                s=16,
                 color=shade,
                 marker=marker,
                 alpha=0.7,
