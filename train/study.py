@@ -24,7 +24,7 @@ class StudyConfig:
     and its pictures is skipped, so that a study goes on where it stopped.
     """
 
-    output: Path = Path("docs/figures")
+    output: Path = Path("docs/figures/study")
     """Where the pieces and the pictures go."""
     datasets: tuple[DataName, ...] = ("mnist", "frey_face")
     """How each is modelled and M1 trained on it is in its recipe, but for the settings below."""
