@@ -43,7 +43,7 @@ class Run:
         """
         m1 = getattr(self.model, "m1", self.model)
         if not isinstance(m1, dgm.M1):
-            raise DoesNotApply(f"it is of an M1, and this is a {type(self.model).__name__}")
+            raise DoesNotApply(f"it is of an M1; this is {type(self.model).__name__}")
         if latent_dim not in (None, m1.latent_dim):
             raise DoesNotApply(f"it needs {latent_dim} latent dimensions; M1 has {m1.latent_dim}")
         return m1
