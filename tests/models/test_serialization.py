@@ -1,6 +1,7 @@
 """One harness for every serializable class: its config, and a model that is saved and loaded."""
 
 import importlib
+import inspect
 import json
 import pkgutil
 import warnings
@@ -83,8 +84,9 @@ def registered():
     """The classes of the package that Keras can load, once every module is imported."""
     for module in pkgutil.walk_packages(keras_dgm.__path__, "keras_dgm."):
         importlib.import_module(module.name)
-    names = keras.saving.get_custom_objects()
-    return {name.removeprefix("keras_dgm>") for name in names if name.startswith("keras_dgm>")}
+    found = keras.saving.get_custom_objects().items()
+    classes = {name for name, content in found if inspect.isclass(content)}
+    return {name.removeprefix("keras_dgm>") for name in classes if name.startswith("keras_dgm>")}
 
 
 def test_every_registered_class_has_a_case():
