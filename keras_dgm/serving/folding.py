@@ -19,6 +19,11 @@ from keras_dgm.preprocessing import PCA
 SOFTPLUS = (keras.activations.softplus, networks.softplus)
 
 
+def deployed(activation, softplus):
+    """`activation`, or `softplus` in place of one of `SOFTPLUS`; None replaces nothing."""
+    return softplus if activation in SOFTPLUS and softplus is not None else activation
+
+
 @dataclasses.dataclass(frozen=True)
 class Affine:
     """activation(x W + b): [..., I] -> [..., O].
@@ -58,10 +63,8 @@ class Affine:
         return dataclasses.replace(self, kernel=self.kernel[:, columns], bias=self.bias[columns])
 
     def layer(self, softplus=None):
-        """A Keras layer that computes it; one of `SOFTPLUS` is replaced by `softplus`."""
-        activation = self.activation
-        if activation in SOFTPLUS and softplus is not None:
-            activation = softplus
+        """A Keras layer that computes it, with `deployed(self.activation, softplus)`."""
+        activation = deployed(self.activation, softplus)
         layer = keras.layers.Dense(len(self.bias), activation, dtype="float32", trainable=False)
         layer.build((None, len(self.kernel)))
         layer.set_weights([self.kernel, self.bias])
@@ -190,9 +193,7 @@ class ConditionalChain:
             self.table = keras.layers.Embedding(network.num_classes, len(first.bias))
             self.table.build((None,))
             self.table.set_weights([np.asarray(network.from_y.embeddings) + first.bias])
-            self.activation = network.activation
-            if self.activation in SOFTPLUS and softplus is not None:
-                self.activation = softplus
+            self.activation = deployed(network.activation, softplus)
             self.network = None
             after = [*take_outputs(stages_of(network.rest), columns), *after]
         else:
