@@ -5,12 +5,12 @@ import numpy as np
 import tensorflow as tf
 
 from keras_dgm import bounds, checks, distributions, networks
-from keras_dgm.models.base import DeepGenerativeModel, serialize
+from keras_dgm.models.autoencoder import Autoencoder
 from keras_dgm.models.training import StepOutput
 
 
 @keras.saving.register_keras_serializable(package=networks.PACKAGE)
-class ConditionalM1(DeepGenerativeModel):
+class ConditionalM1(Autoencoder):
     """A completion of x from the part c that is always given: p(z) = N(0, I), p(x'|c,z), q(z|x).
 
     x = (c, x') is split by column. `fit(x)` maximises M2's labelled bound (equation 6) with the
@@ -60,7 +60,16 @@ class ConditionalM1(DeepGenerativeModel):
         decoder=None,
         **kwargs,
     ):
-        super().__init__(latent_dim, likelihood=likelihood, preprocessor=None, **kwargs)
+        super().__init__(
+            latent_dim,
+            hidden_units,
+            activation=activation,
+            likelihood=likelihood,
+            encoder=encoder,
+            decoder=decoder,
+            preprocessor=None,
+            **kwargs,
+        )
         columns = np.asarray(condition)
         if (
             columns.ndim != 1
@@ -72,11 +81,6 @@ class ConditionalM1(DeepGenerativeModel):
                 f"`condition` must be different integers from 0 up, at least one, got {condition!r}"
             )
         self.condition = columns.tolist()
-        self.hidden_units = checks.check_widths(hidden_units, argument="hidden_units")
-        self.activation = keras.activations.get(activation)
-        self.encoder = encoder
-        self.decoder = decoder
-        self._own_networks = {"encoder": encoder, "decoder": decoder}
 
     def build_networks(self, width):
         self.rest = np.setdiff1d(np.arange(width), self.condition).tolist()
@@ -85,15 +89,7 @@ class ConditionalM1(DeepGenerativeModel):
                 f"`condition` must be integers from 0 to {width - 1}, not all of them, "
                 f"got {self.condition}"
             )
-        Z, C = self.latent_dim, len(self.condition)
-        params_size = self.likelihood.params_size(len(self.rest))
-        options = {"activation": self.activation, "dtype": self.dtype_policy}
-        if self.encoder is None:
-            self.encoder = networks.mlp(self.hidden_units, 2 * Z, **options)
-        if self.decoder is None:
-            self.decoder = networks.mlp(self.hidden_units[::-1], params_size, **options)
-        networks.build(self.encoder, (None, width), 2 * Z, name="encoder")
-        networks.build(self.decoder, (None, C + Z), params_size, name="decoder")
+        self.build_coders(width, len(self.condition) + self.latent_dim, len(self.rest))
 
     def sample_noise(self, batch_size, training=True):
         return self.standard_normal(batch_size, self.latent_dim)
@@ -101,10 +97,6 @@ class ConditionalM1(DeepGenerativeModel):
     def given(self, x):
         """c [..., C] of x [..., D]."""
         return tf.gather(x, self.condition, axis=-1)
-
-    def qz_x(self, x):
-        """q(z|x) of x [B, D], which holds c."""
-        return distributions.diagonal_normal(self.encoder(x))
 
     def px_cz(self, c, z):
         """p(x'|c,z) of c [..., C] and z [..., Z], over the other columns."""
@@ -136,11 +128,6 @@ class ConditionalM1(DeepGenerativeModel):
         order = np.argsort([*self.condition, *self.rest])
         return tf.gather(tf.concat([c, self.px_cz(c, z).mean()], axis=-1), order, axis=-1)
 
-    def embed(self, x, batch_size=1000):
-        """The mean of q(z|x), a NumPy array [N, Z], of an array x [N, D] or [N, ...]."""
-        x = self.check_features(x)
-        return self.in_batches(lambda x: self.qz_x(x).mean(), x, batch_size=batch_size)
-
     def complete(self, x, num_samples=1, z=None, batch_size=100):
         """Completions of the given columns, a NumPy array [N, S, D].
 
@@ -169,10 +156,4 @@ class ConditionalM1(DeepGenerativeModel):
     def get_config(self):
         config = super().get_config()
         del config["preprocessor"]
-        return {
-            **config,
-            "condition": self.condition,
-            "hidden_units": self.hidden_units,
-            "activation": keras.activations.serialize(self.activation),
-            **{name: serialize(network) for name, network in self._own_networks.items()},
-        }
+        return {**config, "condition": self.condition}

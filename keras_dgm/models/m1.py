@@ -4,12 +4,12 @@ import keras
 import tensorflow as tf
 
 from keras_dgm import bounds, checks, distributions, networks
-from keras_dgm.models.base import DeepGenerativeModel, serialize
+from keras_dgm.models.autoencoder import Autoencoder
 from keras_dgm.models.training import StepOutput
 
 
 @keras.saving.register_keras_serializable(package=networks.PACKAGE)
-class M1(DeepGenerativeModel):
+class M1(Autoencoder):
     """M1, the latent-feature model: p(z) = N(0, I), p(x|z), q(z|x) = N(mu(x), diag sigma^2(x)).
 
     `fit(x)` maximises the bound -J(x) of equation 5, or with `num_samples=k` the tighter L_k(x) of
@@ -57,33 +57,25 @@ class M1(DeepGenerativeModel):
         decoder=None,
         **kwargs,
     ):
-        super().__init__(latent_dim, likelihood=likelihood, **kwargs)
-        self.hidden_units = checks.check_widths(hidden_units, argument="hidden_units")
+        super().__init__(
+            latent_dim,
+            hidden_units,
+            activation=activation,
+            likelihood=likelihood,
+            encoder=encoder,
+            decoder=decoder,
+            **kwargs,
+        )
         self.num_samples = checks.check_positive_integer(num_samples, argument="num_samples")
-        self.activation = keras.activations.get(activation)
-        self.encoder = encoder
-        self.decoder = decoder
-        self._own_networks = {"encoder": encoder, "decoder": decoder}
         self.kl_weight = tf.Variable(1.0, trainable=False)
 
     def build_networks(self, width):
-        Z, params_size = self.latent_dim, self.likelihood.params_size(width)
-        options = {"activation": self.activation, "dtype": self.dtype_policy}
-        if self.encoder is None:
-            self.encoder = networks.mlp(self.hidden_units, 2 * Z, **options)
-        if self.decoder is None:
-            self.decoder = networks.mlp(self.hidden_units[::-1], params_size, **options)
-        networks.build(self.encoder, (None, width), 2 * Z, name="encoder")
-        networks.build(self.decoder, (None, Z), params_size, name="decoder")
+        self.build_coders(width, self.latent_dim, width)
 
     def sample_noise(self, batch_size, training=True):
         if self.num_samples == 1:
             return self.standard_normal(batch_size, self.latent_dim)
         return self.standard_normal(batch_size, self.num_samples, self.latent_dim)
-
-    def qz_x(self, x):
-        """q(z|x) of an observation x [B, width]."""
-        return distributions.diagonal_normal(self.encoder(x))
 
     def px_z(self, z):
         """p(x|z) of z [..., Z], over observations."""
@@ -136,15 +128,6 @@ class M1(DeepGenerativeModel):
         x = self.px_z(tf.cast(z, self.variable_dtype)).mean()
         return x if self.preprocessor is None else self.preprocessor.inverse(x)
 
-    def posterior(self, x):
-        """q(z|x) of raw data [B, D]."""
-        return self.qz_x(self.observe(x)["x"])
-
-    def embed(self, x, batch_size=1000):
-        """The mean of q(z|x), a NumPy array [N, Z], of an array x [N, D] or [N, ...]."""
-        x = self.check_features(x)
-        return self.in_batches(lambda x: self.posterior(x).mean(), x, batch_size=batch_size)
-
     def generate(self, z=None, num_samples=1, batch_size=1000):
         """The mean of p(x|z), a NumPy array [N, D].
 
@@ -156,10 +139,4 @@ class M1(DeepGenerativeModel):
         return self.in_batches(self.decode, z, batch_size=batch_size)
 
     def get_config(self):
-        return {
-            **super().get_config(),
-            "hidden_units": self.hidden_units,
-            "num_samples": self.num_samples,
-            "activation": keras.activations.serialize(self.activation),
-            **{name: serialize(network) for name, network in self._own_networks.items()},
-        }
+        return {**super().get_config(), "num_samples": self.num_samples}
