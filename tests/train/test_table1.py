@@ -144,7 +144,7 @@ def test_what_the_recipe_changed_is_trained_again_and_nothing_else(tmp_path, mon
     use(4, 6)
     assert [model for model, *_ in trained] == ["m1", "m1+m2", "m1+m2"]
     for name in names:
-        assert cells.read(config.results / f"{name}.json")["recipe"]["m1"]["epochs"] == 4
+        assert run_folder.read_json(config.results / f"{name}.json")["recipe"]["m1"]["epochs"] == 4
 
 
 @pytest.mark.slow
@@ -215,4 +215,4 @@ def test_the_committed_table_is_that_of_the_committed_cells(tmp_path):
 
 def test_the_committed_cells_have_today_s_recipes():
     for path in sorted((ROOT / "docs" / "table1").glob("*.json")):
-        assert cells.read(path)["recipe"] == cells.recipe(cell(path.stem)), path.name
+        assert run_folder.read_json(path)["recipe"] == cells.recipe(cell(path.stem)), path.name

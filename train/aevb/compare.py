@@ -1,7 +1,6 @@
 """Which curves there are to compute, and which are finished."""
 
 import dataclasses
-import json
 import math
 from pathlib import Path
 from typing import Literal
@@ -97,11 +96,11 @@ def finished(path, curve, points):
     """Whether a file holds a curve, as long as is asked for.
 
     Raises:
-        ValueError: if it holds one of other settings.
+        ValueError: if it is damaged or holds one of other settings.
     """
-    if not path.is_file():
+    content = run_folder.read_json(path)
+    if content is None:
         return False
-    content = json.loads(path.read_text(encoding="utf-8"))
     for name, value in dataclasses.asdict(curve).items():
         if content[name] != value:
             raise ValueError(

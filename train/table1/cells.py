@@ -1,7 +1,6 @@
 """Fill the cells: each finished one is a JSON file, and is not run again."""
 
 import dataclasses
-import json
 import time
 from pathlib import Path
 
@@ -51,7 +50,8 @@ def fill(config):
     """Run the chosen cells, but those that are finished with the recipe that they have today."""
     for cell in grid.cells(config.cells):
         path = config.results / f"{cell.name}.json"
-        if path.exists() and read(path)["recipe"] == recipe(cell):
+        earlier = run_folder.read_json(path)
+        if earlier is not None and earlier["recipe"] == recipe(cell):
             print(f"{cell.name}  finished: {path}")
             continue
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -186,7 +186,3 @@ def fit_once(config):
     if earlier is not None and all(earlier.get(key) == wanted[key] for key in TRAINED):
         config = dataclasses.replace(config, overwrite=False, resume=True)
     return pipeline.fit(config)
-
-
-def read(path):
-    return json.loads(path.read_text(encoding="utf-8"))

@@ -1,7 +1,8 @@
 """The table, out of the finished cells alone."""
 
+from train import run_folder
 from train.report import mean_and_error
-from train.table1 import cells, grid
+from train.table1 import grid
 
 START, END = "<!-- table1 -->\n", "<!-- /table1 -->"
 NO_DRAW = "–"
@@ -47,9 +48,9 @@ def results(row, folder):
     """
     found: dict[int | None, list] = {}
     for cell in (cell for cell in grid.cells() if cell.row is row):
-        path = folder / f"{cell.name}.json"
-        if path.exists():
-            found.setdefault(cell.num_labeled, []).append(cells.read(path))
+        result = run_folder.read_json(folder / f"{cell.name}.json")
+        if result is not None:
+            found.setdefault(cell.num_labeled, []).append(result)
     recipes = [result["recipe"] for column in found.values() for result in column]
     if row.model == "m1+m2":
         recipes = [_in_common(recipe) for recipe in recipes]
