@@ -115,6 +115,13 @@ RECIPES = {
         m1=M1Recipe(activation="relu", epochs=50, kl_warmup=5),
         m2=M2Recipe(activation="relu", alpha=0.3),
     ),
+    # The same with an M1 that goes on to -91.3 instead of -93.4 nats on test data. On validation
+    # data of one draw, M2 then errs 2.36 instead of 2.65 % at 1000 labels, 1.10 instead of 1.28 %
+    # at all.
+    "mnist-long": Recipe(
+        m1=M1Recipe(activation="relu", epochs=120, kl_warmup=5),
+        m2=M2Recipe(activation="relu", alpha=0.3),
+    ),
     # M2 on pixels, with the paper's one hidden layer of 500. Chosen on validation data of one draw
     # of 100 labels that is not in the table, before the learning rate decays: after 18 epochs it
     # errs 64 % at alpha = 0.1, and 10 % at 3.

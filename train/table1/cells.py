@@ -37,7 +37,7 @@ class Table1Config:
     results: Path = Path("docs/table1")
     """The folder of the finished cells."""
     runs: Path = Path("runs/table1")
-    """The folder of the run folders; an M1 there serves all cells of its data set and seed."""
+    """The folder of the run folders; an M1 there serves all cells of its recipe and seed."""
     readme: Path = Path("README.md")
     """The file that --report writes the table into."""
     data_dir: Path | None = None
@@ -152,8 +152,8 @@ def load_data(cell, config):
 
 
 def m1_file(cell, config):
-    """The trained M1 of the cell's data set and seed, the same for all its rows and labels."""
-    folder = config.runs / f"{cell.row.dataset}-m1-{cell.seed}"
+    """The trained M1 of the cell's recipe and seed, the same for all numbers of labels."""
+    folder = config.runs / f"{cell.row.recipe}-m1-{cell.seed}"
     settings = dataclasses.replace(cell.settings, m2=M2Recipe())
     fit_once(fit_config(cell, config, "m1", num_labeled=0, run_dir=folder, settings=settings))
     return folder / run_folder.MODEL

@@ -67,6 +67,7 @@ ROWS = (
             None: "0.96",
         },
         {100: "2.8", 600: "2.3", 1000: "2.2", 3000: "2.0", None: "0.96"},
+        recipe="mnist-long",
     ),
     *(
         Row(model, title, {1000: 3}, {1000: paper}, dataset=dataset, recipe=dataset)
