@@ -29,6 +29,8 @@ class DeepGenerativeModel(FeedingMixin, WorkersMixin, TrainingMixin, keras.Model
         seed: of the noise and of the order of the examples; None: a random one.
     """
 
+    has_classifier = False
+
     def __init__(
         self,
         latent_dim,
@@ -41,7 +43,7 @@ class DeepGenerativeModel(FeedingMixin, WorkersMixin, TrainingMixin, keras.Model
         seed=None,
         **kwargs,
     ):
-        super().__init__(**kwargs)
+        super().__init__(autocast=False, **kwargs)  # `preprocessor` sees x as it is.
         self.latent_dim = checks.check_positive_integer(latent_dim, argument="latent_dim")
         self.likelihood = Likelihood(likelihood, likelihood_scale)
         self.binarize = binarize
@@ -51,6 +53,7 @@ class DeepGenerativeModel(FeedingMixin, WorkersMixin, TrainingMixin, keras.Model
         self.seed_generator = keras.random.SeedGenerator(seed)
         self.input_dim = None
         self.num_examples = tf.Variable(1.0, trainable=False)
+        self._prepared = False
         self.failure = finite.first_failure()
         self.elbo_tracker = keras.metrics.Mean(name="elbo")
         self.log_likelihood_tracker = keras.metrics.Mean(name="log_likelihood")
@@ -115,6 +118,7 @@ class DeepGenerativeModel(FeedingMixin, WorkersMixin, TrainingMixin, keras.Model
             batches: pairs of `observe(x)` and y; an iterable.
         """
         self.num_examples.assign(sum(len(tf.nest.flatten(observed)[0]) for observed, _ in batches))
+        self._prepared = True
 
     def build(self, input_shape):
         self.input_dim = math.prod(input_shape[1:])
@@ -138,10 +142,10 @@ class DeepGenerativeModel(FeedingMixin, WorkersMixin, TrainingMixin, keras.Model
         replica = 0 if context is None else context.replica_id_in_sync_group
         return seed + tf.stack([7919 * tf.cast(replica, tf.int32), 0])
 
-    def standard_normal(self, *shape):
+    def draw_normal(self, *shape):
         return tf.random.stateless_normal(shape, self.next_seed(), dtype=self.variable_dtype)
 
-    def standard_gumbel(self, *shape):
+    def draw_gumbel(self, *shape):
         uniform = tf.random.stateless_uniform(shape, self.next_seed(), dtype=self.variable_dtype)
         smallest = np.finfo(self.variable_dtype).tiny
         return -tf.math.log(-tf.math.log(tf.maximum(uniform, smallest)))
@@ -149,7 +153,7 @@ class DeepGenerativeModel(FeedingMixin, WorkersMixin, TrainingMixin, keras.Model
     def check_latent(self, z, count):
         """`z` as floats [N, Z], or `count` draws from p(z) where it is None."""
         if z is None:
-            return self.standard_normal(count, self.latent_dim)
+            return self.draw_normal(count, self.latent_dim)
         z = checks.check_features(z, argument="z", width=self.latent_dim)
         if len(z) != count:
             raise ValueError(f"`z` must hold a row for each of {count} samples, got {len(z)}")
@@ -173,11 +177,11 @@ class DeepGenerativeModel(FeedingMixin, WorkersMixin, TrainingMixin, keras.Model
             return super().export(filepath, format, *args, **kwargs)
         saved_model.write(filepath, self, class_names, image_shape)
 
-    def update_metrics(self, y, output):
-        """Add one batch's `StepOutput` to what `fit` and `evaluate` report."""
-        self.elbo_tracker.update_state(output.bound.elbo)
-        self.log_likelihood_tracker.update_state(output.bound.log_likelihood)
-        self.kl_tracker.update_state(output.bound.kl)
+    def update_metrics(self, y, output, sample_weight=None):
+        """Add one batch's `StepOutput` to what `fit` and `evaluate` report, weighted means."""
+        self.elbo_tracker.update_state(output.bound.elbo, sample_weight)
+        self.log_likelihood_tracker.update_state(output.bound.log_likelihood, sample_weight)
+        self.kl_tracker.update_state(output.bound.kl, sample_weight)
 
     def in_batches(self, function, *arrays, batch_size=1000):
         """NumPy results of `function` over arrays that share their first dimension.
@@ -193,10 +197,16 @@ class DeepGenerativeModel(FeedingMixin, WorkersMixin, TrainingMixin, keras.Model
     def save_own_variables(self, store):
         super().save_own_variables(store)
         store["seed"] = self.seed_generator.state.numpy()
+        if self._prepared:
+            store["num_examples"] = self.num_examples.numpy()
 
     def load_own_variables(self, store):
-        self.seed_generator.state.assign(store["seed"])
-        super().load_own_variables({k: store[k] for k in store.keys() if k != "seed"})
+        own = {key: store[key] for key in store.keys()}
+        self.seed_generator.state.assign(own.pop("seed"))
+        if "num_examples" in own:
+            self.num_examples.assign(own.pop("num_examples"))
+            self._prepared = True
+        super().load_own_variables(own)
 
     def get_config(self):
         return {

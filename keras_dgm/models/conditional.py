@@ -92,7 +92,7 @@ class ConditionalM1(Autoencoder):
         self.build_coders(width, len(self.condition) + self.latent_dim, len(self.rest))
 
     def sample_noise(self, batch_size, training=True):
-        return self.standard_normal(batch_size, self.latent_dim)
+        return self.draw_normal(batch_size, self.latent_dim)
 
     def given(self, x):
         """c [..., C] of x [..., D]."""
@@ -143,7 +143,7 @@ class ConditionalM1(Autoencoder):
             num_samples if z is None else len(z), argument="num_samples"
         )
         if z is None:
-            z = self.standard_normal(len(x), S, self.latent_dim)
+            z = self.draw_normal(len(x), S, self.latent_dim)
         else:
             z = tf.tile(self.check_latent(z, S)[None], [len(x), 1, 1])
         return self.in_batches(

@@ -9,6 +9,7 @@ import tensorflow as tf
 from keras_dgm import checks
 from keras_dgm.data import batches
 from keras_dgm.models.finite import StopNotFinite
+from keras_dgm.models.training import steps_taken
 
 ENCODING_BATCH = 2000
 
@@ -19,17 +20,18 @@ def is_dataset(x):
 
 
 def batches_of(dataset, steps):
-    """The batches of one epoch, as (x, y)."""
+    """The batches of a dataset, as (x, y): all of them, or `steps` where nobody knows how many."""
     if isinstance(dataset, keras.utils.PyDataset):
-        steps = steps or dataset.num_batches
-        endless = steps is None
-        epoch = (dataset[i] for i in range(steps or 0))
+        length = dataset.num_batches
+        endless = length is None
+        batches = (dataset[i] for i in range(steps if length is None else length))
     else:
-        endless = steps is None and dataset.cardinality() == tf.data.INFINITE_CARDINALITY
-        epoch = dataset if steps is None else dataset.take(steps)
-    if endless:
+        length = dataset.cardinality().numpy()
+        endless = length == tf.data.INFINITE_CARDINALITY
+        batches = dataset if length >= 0 or steps is None else dataset.take(steps)
+    if endless and steps is None:
         raise ValueError("`steps_per_epoch` must be given with an endless dataset, got None")
-    for batch in epoch:
+    for batch in batches:
         x, y, _ = keras.utils.unpack_x_y_sample_weight(batch)
         yield x, y
 
@@ -76,7 +78,8 @@ class FeedingMixin:
 
         Args:
             x: an array [N, D] or [N, ...], or a `tf.data.Dataset` or `PyDataset` of batches; they
-                are read once before training starts, to count the labels.
+                are read once before training starts, to count the labels: all, or the first
+                `steps_per_epoch` where the dataset does not say how many there are.
             y: integers [N], -1 where the label is unknown; None for M1.
             class_weight: not supported; see `class_prior` of `M2`.
 
@@ -102,11 +105,16 @@ class FeedingMixin:
             "shuffle": False,
         }
         if is_dataset(x):
-            refuse(y=y, sample_weight=sample_weight, validation_split=validation_split or None)
+            refuse(y=y, sample_weight=sample_weight)
+            if validation_split:
+                raise ValueError(
+                    "`validation_split` must be 0 with a dataset, which cannot be split; give "
+                    f"`validation_data`; got {validation_split}"
+                )
             validation = self._held_out(validation_data, validation_batch_size)
             checked = ((self.check_features(x), y) for x, y in batches_of(x, steps_per_epoch))
             self.prepare((self.observe(x), y) for x, y in checked)
-            first_x, _ = next(batches_of(x, 1))
+            first_x, _ = next(batches_of(x, steps_per_epoch))
             self._build_once(first_x.shape)
             options["callbacks"] = self._with_own(callbacks, self.observe(first_x))
             return super().fit(
@@ -130,7 +138,7 @@ class FeedingMixin:
         sample = tf.nest.map_structure(lambda tensor: tensor[::stride], observed)
         # A second `fit` goes on with fresh orders; one that resumes repeats those it missed.
         steps = math.ceil(len(x) / batch_size)
-        seen = 0 if initial_epoch else int(self.optimizer.iterations.numpy()) // steps
+        seen = 0 if initial_epoch else int(steps_taken(self.optimizer)) // steps
         epoch = tf.Variable(initial_epoch + seen, dtype=tf.int64, trainable=False)
         options["callbacks"] = self._with_own(callbacks, sample, CountEpochs(epoch, seen))
         training = batches.training_batches(
@@ -158,9 +166,23 @@ class FeedingMixin:
         if is_dataset(x):
             refuse(y=y, sample_weight=sample_weight)
         else:
-            self._build_once(np.shape(x))
+            shape = np.shape(x)
             x = self._held_out((x, y, sample_weight), batch_size)
+            self._build_once(shape)
         return super().evaluate(x, verbose=verbose, **kwargs)
+
+    def train_on_batch(self, *args, **kwargs):
+        """A step, as `keras.Model.train_on_batch`, on a batch of the data that `fit` has seen.
+
+        Raises:
+            ValueError: if neither `fit` nor `prepare` has counted the examples and their labels.
+        """
+        if not self._prepared:
+            raise ValueError(
+                "`train_on_batch` must follow `fit`, or `prepare` on (observe(x), y), which count "
+                "the examples and their labels"
+            )
+        return super().train_on_batch(*args, **kwargs)
 
     def _with_own(self, callbacks, sample, *more):
         own = [StopNotFinite(), *self.training_callbacks(sample), *more]

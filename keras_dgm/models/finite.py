@@ -22,7 +22,7 @@ def note(failure, step, x, loss, output):
 
     Args:
         failure: what `first_failure` returned.
-        step: an integer.
+        step: an integer; with gradient accumulation, that of the last update.
         x: [B, D], what the bound saw.
         loss: a scalar, to which every term has contributed.
         output: the step's `StepOutput`.
@@ -31,7 +31,7 @@ def note(failure, step, x, loss, output):
     def record():
         terms = (output.bound.log_likelihood, output.bound.kl, output.cross_entropy)
         finite = [t is None or tf.reduce_all(tf.math.is_finite(t)) for t in terms]
-        facts = (step, tf.reduce_min(x), tf.reduce_max(x), *finite)
+        facts = (tf.maximum(step, 1), tf.reduce_min(x), tf.reduce_max(x), *finite)
         facts = tf.stack([tf.cast(fact, tf.float64) for fact in facts])
         failure.assign(tf.where(failure[0] > 0, failure, facts))
         return False

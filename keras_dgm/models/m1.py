@@ -74,8 +74,8 @@ class M1(Autoencoder):
 
     def sample_noise(self, batch_size, training=True):
         if self.num_samples == 1:
-            return self.standard_normal(batch_size, self.latent_dim)
-        return self.standard_normal(batch_size, self.num_samples, self.latent_dim)
+            return self.draw_normal(batch_size, self.latent_dim)
+        return self.draw_normal(batch_size, self.num_samples, self.latent_dim)
 
     def px_z(self, z):
         """p(x|z) of z [..., Z], over observations."""

@@ -56,6 +56,8 @@ class M2(GenerationMixin, DeepGenerativeModel):
         Kingma et al. (2014), arXiv 1406.5298, section 3.1.2.
     """
 
+    has_classifier = True
+
     def __init__(
         self,
         num_classes,
@@ -133,9 +135,9 @@ class M2(GenerationMixin, DeepGenerativeModel):
     def sample_noise(self, batch_size, training=True):
         """Noise for z of each class in the sum, and for the draw of a class where there is one."""
         if self.sums_all_classes(training):
-            return self.standard_normal(batch_size, self.num_classes, self.latent_dim)
-        z = self.standard_normal(batch_size, self.summed_classes + 1, self.latent_dim)
-        return z, self.standard_gumbel(batch_size, self.num_classes)
+            return self.draw_normal(batch_size, self.num_classes, self.latent_dim)
+        z = self.draw_normal(batch_size, self.summed_classes + 1, self.latent_dim)
+        return z, self.draw_gumbel(batch_size, self.num_classes)
 
     def sums_all_classes(self, training):
         return not training or self.summed_classes >= self.num_classes - 1
@@ -194,9 +196,11 @@ class M2(GenerationMixin, DeepGenerativeModel):
         loss = bounds.j_alpha(bound.elbo, cross_entropy, labeled, self.alpha, labeled_fraction)
         return StepOutput(loss, bound, cross_entropy, qy_x.probs_parameter())
 
-    def update_metrics(self, y, output):
-        super().update_metrics(y, output)
+    def update_metrics(self, y, output, sample_weight=None):
+        super().update_metrics(y, output, sample_weight)
         labeled = tf.cast(y >= 0, output.loss.dtype)
+        if sample_weight is not None:
+            labeled *= tf.cast(sample_weight, labeled.dtype)
         self.classification_loss_tracker.update_state(output.cross_entropy, labeled)
         self.compute_metrics(None, tf.maximum(y, 0), output.probs, labeled)
 
@@ -241,10 +245,12 @@ class M2(GenerationMixin, DeepGenerativeModel):
     def save_own_variables(self, store):
         super().save_own_variables(store)
         store["summed_classes"] = np.array(self.summed_classes)
+        store["labeled_fraction"] = self.labeled_fraction.numpy()
 
     def load_own_variables(self, store):
         own = {key: store[key] for key in store.keys()}
-        self.summed_classes = int(own.pop("summed_classes", self.summed_classes))
+        self.summed_classes = int(own.pop("summed_classes"))
+        self.labeled_fraction.assign(own.pop("labeled_fraction"))
         super().load_own_variables(own)
 
     def get_config(self):

@@ -77,7 +77,7 @@ class StackedM1M2(M2):
         return {"mean": qz1_x.mean(), "stddev": qz1_x.stddev()}
 
     def sample_observation(self, observed):
-        noise = self.standard_normal(*tf.unstack(tf.shape(observed["mean"])))
+        noise = self.draw_normal(*tf.unstack(tf.shape(observed["mean"])))
         return self.active(observed["mean"] + observed["stddev"] * noise)
 
     def expected_observation(self, observed):

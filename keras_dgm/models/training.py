@@ -48,7 +48,8 @@ class TrainingMixin:
         Args:
             optimizer: any Keras optimizer.
             loss: None.
-            metrics: Keras metrics of (y, q(y|x)); they see the labelled examples only.
+            metrics: Keras metrics of (y, q(y|x)), of M2 and M1+M2; they see the labelled examples
+                only, with their sample weights.
             weighted_metrics: the same as `metrics`.
             jit_compile: `"auto"` on a CPU compiles the arithmetic of a step with XLA and leaves
                 the drawing of noise outside; True compiles whole steps; False compiles nothing.
@@ -60,12 +61,17 @@ class TrainingMixin:
         if steps != 1 and over_workers(self.distribute_strategy):
             raise ValueError(f"`steps_per_execution` must be 1 with several workers, got {steps}")
         metrics = [*(metrics or []), *(weighted_metrics or [])]
+        if metrics and not self.has_classifier:
+            raise ValueError(
+                f"`metrics` must be None: {type(self).__name__} predicts no class, got {metrics!r}"
+            )
         super().compile(
             optimizer=optimizer,
             weighted_metrics=metrics or None,
             jit_compile=jit_compile,
             **kwargs,
         )
+        self._asked_jit_compile = jit_compile
         # On a CPU, XLA has no fast half-precision matrix product; under a strategy, the
         # optimizer's sum over replicas cannot be part of a compiled core.
         self._compile_core = (
@@ -75,6 +81,11 @@ class TrainingMixin:
             and keras.backend.standardize_dtype(self.compute_dtype) in ("float32", "float64")
         )
 
+    def get_compile_config(self):
+        config = super().get_compile_config()
+        # Keras keeps what "auto" came to on this machine.
+        return {**config, "jit_compile": self._asked_jit_compile} if config else config
+
     def compile_from_config(self, config):
         self.compile(**keras.saving.deserialize_keras_object(config))
         if self.built:
@@ -82,16 +93,16 @@ class TrainingMixin:
 
     def train_step(self, data):
         """Minimise the batch's mean of the objective."""
-        _, y, output = self._step(data, self._minimize, training=True)
-        self.update_metrics(y, output)
+        _, y, sample_weight, output = self._step(data, self._minimize, training=True)
+        self.update_metrics(y, output, sample_weight)
         return self.get_metrics_result()
 
     def test_step(self, data):
         """The same terms on held-out data; predictions are made as `predict` makes them."""
-        observed, y, output = self._step(data, self._evaluate, training=False)
+        observed, y, sample_weight, output = self._step(data, self._evaluate, training=False)
         if output.probs is not None:
             output = output._replace(probs=self(observed))
-        self.update_metrics(y, output)
+        self.update_metrics(y, output, sample_weight)
         return self.get_metrics_result()
 
     def _step(self, data, core, training):
@@ -107,8 +118,8 @@ class TrainingMixin:
         loss, output = core(x, y, noise, sample_weight)
         self._loss_tracker.update_state(loss, sample_weight=tf.shape(x)[0])
         if training:
-            finite.note(self.failure, self.optimizer.iterations, x, loss, output)
-        return observed, y, output
+            finite.note(self.failure, steps_taken(self.optimizer), x, loss, output)
+        return observed, y, sample_weight, output
 
     def _loss(self, x, y, noise, sample_weight, training):
         output = self.objective(x, y, noise, training)
@@ -139,3 +150,8 @@ class TrainingMixin:
         prior = tfd.Normal(tf.zeros([], dtype), 1.0)
         weights = [tf.cast(w, dtype) for w in self.trainable_variables]
         return tf.add_n([tf.reduce_sum(prior.log_prob(w)) for w in weights])
+
+
+def steps_taken(optimizer):
+    """How many batches an optimizer has seen, up to its last update."""
+    return optimizer.iterations * (optimizer.gradient_accumulation_steps or 1)

@@ -250,7 +250,7 @@ def test_what_a_dataset_must_hold_is_refused_beside_it():
     model = builders.m2()
     with pytest.raises(ValueError, match="`y` must be part of the dataset"):
         model.fit(dataset, y=y)
-    with pytest.raises(ValueError, match="`validation_split` must be part of the dataset"):
+    with pytest.raises(ValueError, match=r"`validation_split` must be 0 with a dataset.*; got 0.5"):
         model.fit(dataset, validation_split=0.5)
     with pytest.raises(ValueError, match="`y` must be part of the dataset"):
         model.evaluate(dataset, y=y)
@@ -259,6 +259,29 @@ def test_what_a_dataset_must_hold_is_refused_beside_it():
 def test_a_loss_of_ones_own_is_refused():
     with pytest.raises(ValueError, match="`loss` must be None"):
         builders.m1().compile(loss="mse")
+
+
+@pytest.mark.parametrize("make", [builders.m1, builders.conditional])
+def test_metrics_of_a_model_without_classes_are_refused(make):
+    with pytest.raises(ValueError, match=r"`metrics` must be None: .*M1 predicts no class, got"):
+        make().compile(metrics=["mse"])
+
+
+def test_a_refused_evaluation_builds_nothing():
+    model = builders.compiled(dgm.M2(K, Z, (4,)))
+    with pytest.raises(ValueError, match="`x` must have shape"):
+        model.evaluate(X[:, 0], Y, verbose=0)
+
+    assert not model.built
+    model.fit(X, Y, verbose=0)
+
+
+def test_a_single_step_needs_the_numbers_of_examples_and_labels():
+    model = builders.m2()
+    with pytest.raises(ValueError, match="`train_on_batch` must follow `fit`, or `prepare`"):
+        model.train_on_batch(X, Y)
+    model.prepare([(model.observe(X), Y)])
+    assert np.isfinite(model.train_on_batch(X[:10], Y[:10])[0])
 
 
 def test_components_under_a_bernoulli_likelihood_must_lie_in_the_unit_interval():

@@ -7,6 +7,9 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from builders import K
+
+from keras_dgm.preprocessing import PCA
 
 BOUND = {"loss", "elbo", "log_likelihood", "kl"}
 CLASSIFIER = {"classification_loss", "accuracy"}
@@ -156,6 +159,20 @@ def test_an_endless_data_set_needs_its_length():
     assert len(history["loss"]) == 2
 
 
+@pytest.mark.parametrize("kind", ["tf.data", "PyDataset"])
+def test_labels_are_counted_beyond_the_steps_of_an_epoch(kind):
+    data = builders.examples()
+    dataset = Batches(*data)
+    if kind == "tf.data":
+        dataset = tf.data.Dataset.from_tensor_slices(data).batch(10)
+    model = builders.m2()
+
+    model.fit(dataset, steps_per_epoch=1, verbose=0)
+
+    assert model.num_examples == len(data[0])
+    np.testing.assert_allclose(model.labeled_fraction, np.mean(data[1] >= 0), rtol=1e-6)
+
+
 @pytest.mark.parametrize("dtype", ["int64", "uint8", "int8"])
 def test_labels_of_any_integer_type_in_a_data_set(dtype):
     x, y = builders.examples()
@@ -223,6 +240,38 @@ def test_evaluate_weighs_batches_by_their_size():
 
     loss = model.evaluate(x, batch_size=7, verbose=0)[0]
     np.testing.assert_allclose(loss, np.mean(one_by_one), rtol=1e-3)
+
+
+def test_examples_of_no_weight_count_in_nothing():
+    x, y = builders.examples()
+    y = np.arange(len(y)) % K
+    weight = np.where(np.arange(len(x)) < 20, 1.0, 0.0)
+    model = builders.m2(binarize=False)
+    changed = np.where(weight[:, None] > 0, x, 1 - x)
+    state = model.seed_generator.state.numpy()
+    logs = []
+    for data in ((x, y), (changed, np.where(weight > 0, y, 0))):
+        model.seed_generator.state.assign(state)
+        options = {"batch_size": len(x), "verbose": 0, "return_dict": True}
+        logs.append(model.evaluate(*data, sample_weight=weight, **options))
+
+    for name, value in logs[0].items():
+        np.testing.assert_allclose(logs[1][name], value, rtol=1e-6, err_msg=name)
+    right = model.predict(x, verbose=0).argmax(-1) == y
+    np.testing.assert_allclose(logs[0]["accuracy"], right[:20].mean(), rtol=1e-6)
+
+
+def test_mixed_precision_leaves_the_preprocessor_its_input():
+    """bfloat16 has steps of 4 at 1000, where these values differ by less than 1."""
+    x = 1000 + builders.examples()[0]
+    pca = PCA(2, whiten=True)
+    pca.adapt(x)
+    model = builders.m2(likelihood="gaussian", preprocessor=pca, dtype="mixed_bfloat16")
+
+    probs = model.qy_x(model.observe(x)["x"]).probs_parameter()
+
+    assert np.std(probs, axis=0).max() > 0.01
+    np.testing.assert_allclose(model.predict(x, verbose=0), probs, rtol=1e-5)
 
 
 @pytest.mark.parametrize("make", [builders.m1, builders.stacked])

@@ -173,6 +173,32 @@ def test_an_interrupted_run_resumes_bit_for_bit(make, tmp_path):
     builders.assert_same_weights(second, builders.weights(whole))
 
 
+@pytest.mark.parametrize("mode", ["core", "graph", "xla"])
+def test_a_loaded_model_is_compiled_as_it_was_asked_for(mode, tmp_path):
+    model = builders.compiled(builders.m1(), mode=mode)
+    model.optimizer.build(model.trainable_variables)
+    model.save(tmp_path / "model.keras")
+
+    loaded = keras.models.load_model(tmp_path / "model.keras")
+
+    asked = builders.MODES[mode]["jit_compile"]
+    assert loaded.get_compile_config()["jit_compile"] == asked
+    assert loaded._compile_core == (mode == "core")
+
+
+def test_a_loaded_model_knows_the_data_of_its_training(tmp_path):
+    x, y = builders.examples()
+    model = builders.m2()
+    model.fit(x, y, verbose=0)
+    model.save(tmp_path / "model.keras")
+
+    loaded = keras.models.load_model(tmp_path / "model.keras")
+
+    assert loaded.num_examples == model.num_examples
+    assert loaded.labeled_fraction == model.labeled_fraction
+    assert loaded.train_on_batch(x, y) == model.train_on_batch(x, y)
+
+
 def test_a_loaded_model_sums_over_as_few_classes_as_before(tmp_path):
     model = builders.m2(class_sum="adaptive")
     model.optimizer.build(model.trainable_variables)

@@ -23,8 +23,8 @@ class WakeSleep(dgm.M1):
         if self.likelihood.name == "bernoulli":
             x = tf.random.stateless_uniform(shape, self.next_seed(), dtype=self.variable_dtype)
         else:
-            x = self.standard_normal(*shape)
-        z = self.standard_normal(batch_size, self.latent_dim)
+            x = self.draw_normal(*shape)
+        z = self.draw_normal(batch_size, self.latent_dim)
         return super().sample_noise(batch_size, training), z, x
 
     def objective(self, x, y, noise, training):
