@@ -18,7 +18,7 @@ import tensorflow as tf
 import keras_dgm as dgm
 from keras_dgm import checks
 from keras_dgm.data import batches
-from train import pipeline, run_folder
+from train import pipeline, products, run_folder
 from train.callbacks import EpochTimer
 
 WIDTH = 784
@@ -123,7 +123,7 @@ class Subject:
             self.y = np.arange(len(self.x))
             self.y[model.num_classes :] = -1
         self.fit()  # Builds the model and compiles it.
-        self.products = products(model, batch_size)
+        self.products = products.of_step(model, batch_size)
         self.functions = self.parts()
         for function in self.functions.values():
             seconds_of(function, repeats=2)
@@ -178,57 +178,10 @@ class Subject:
             "step": tf.function(lambda: model.train_step((observed, y))),
             "noise": tf.function(noise),
             "optimizer": tf.function(apply, jit_compile=True),
-            "products": product_step(self.products, "float32", jit_compile=True),
-            "products_without_xla": product_step(self.products, "float32", jit_compile=False),
-            "products_bfloat16": product_step(self.products, "bfloat16", jit_compile=False),
+            "products": products.function(self.products, "float32", jit_compile=True),
+            "products_without_xla": products.function(self.products, "float32", jit_compile=False),
+            "products_bfloat16": products.function(self.products, "bfloat16", jit_compile=False),
         }
-
-
-def products(model, batch_size):
-    """The matrix products of a step's forward pass.
-
-    Returns:
-        Tuples (rows, inputs, outputs, needs_gradient): a product of [rows, inputs] and
-        [inputs, outputs], and whether a gradient goes to the former.
-    """
-    if isinstance(model, dgm.M1):
-        chains = [(batch_size, model.encoder.layers, False)]
-        chains += [(batch_size, model.decoder.layers, True)]
-    else:
-        rows = batch_size * min(model.summed_classes + 1, model.num_classes)
-        chains = [(batch_size, model.classifier.layers, False)]
-        chains += [(batch_size, [model.encoder.from_x], False)]
-        chains += [(rows, model.encoder.rest.layers, True)]
-        chains += [(rows, [model.decoder.from_x, *model.decoder.rest.layers], True)]
-    return [
-        (rows, *layer.kernel.shape, to_input or i > 0)
-        for rows, layers, to_input in chains
-        for i, layer in enumerate(layers)
-    ]
-
-
-def product_step(products, dtype, jit_compile):
-    """A function that does these products and those of their gradients, and nothing else."""
-
-    def normal(*shape):
-        return tf.cast(tf.random.stateless_normal(shape, (0, 0)), dtype)
-
-    operands = [
-        (normal(rows, inputs), normal(inputs, outputs), normal(rows, outputs), needs_gradient)
-        for rows, inputs, outputs, needs_gradient in products
-    ]
-    tensors = [operand[:3] for operand in operands]
-
-    @tf.function(jit_compile=jit_compile)
-    def multiply(tensors):
-        results = []
-        for (x, kernel, gradient), (*_, needs_gradient) in zip(tensors, operands, strict=True):
-            results += [x @ kernel, tf.matmul(x, gradient, transpose_a=True)]
-            if needs_gradient:
-                results.append(tf.matmul(gradient, kernel, transpose_b=True))
-        return results
-
-    return lambda: multiply(tensors)
 
 
 def seconds_of(function, repeats=STEPS):
