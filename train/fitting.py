@@ -3,6 +3,7 @@
 import hashlib
 import signal
 import sys
+import warnings
 
 import keras
 import numpy as np
@@ -89,8 +90,8 @@ def classify_features(m1, data):
     return {"test_error": svm["test_error"], "valid_error": svm["valid_error"]}
 
 
-def load_m1(path, data):
-    """A trained M1 of such data.
+def load_m1(path, data, seed):
+    """A trained M1 of such data; a warning where another seed has held out other examples of it.
 
     Raises:
         ValueError: if the file holds something else.
@@ -101,6 +102,12 @@ def load_m1(path, data):
         raise ValueError(f"`m1_from` must be a saved M1, got {path}: {error}") from None
     if not isinstance(m1, dgm.M1) or m1.input_dim != data.num_features:
         raise ValueError(f"`m1_from` must be an M1 of {data.num_features} features, got {path}")
+    if m1.seed != seed:
+        warnings.warn(
+            f"the M1 of {path} was trained with seed {m1.seed}: it has seen, without labels, some "
+            f"of the examples that seed {seed} holds out",
+            stacklevel=2,
+        )
     return m1
 
 

@@ -32,7 +32,7 @@ def fit(config):
     )
     check_data(config, data)
     with distribution.scope():
-        m1 = None if config.m1_from is None else fitting.load_m1(config.m1_from, data)
+        m1 = None if config.m1_from is None else fitting.load_m1(config.m1_from, data, config.seed)
         with workers.opened(config) as folder:
             return run(config, data, folder, m1)
 

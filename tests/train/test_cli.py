@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import keras_dgm as dgm
-from train import cli, report
+from train import cli, fitting, report
 from train.cli import main
 
 SHORT = ["--m1.epochs", "4", "--m1.hidden-units", "20", "--m2.epochs", "6"]
@@ -93,6 +93,12 @@ def test_m2_on_an_m1_of_an_earlier_run(run, tmp_path, capsys):
     for weight, again in zip(*(model.m1.weights for model in models), strict=True):
         np.testing.assert_array_equal(weight, again)
     assert "m1 epoch" not in capsys.readouterr().out
+
+
+def test_an_m1_of_another_seed_is_a_warning(run):
+    data = dgm.data.load("digits", 50, 1)
+    with pytest.warns(UserWarning, match=r"was trained with seed 0: .* seed 1 holds out"):
+        fitting.load_m1(run[0] / "m1.keras", data, 1)
 
 
 @pytest.mark.parametrize(
