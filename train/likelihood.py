@@ -78,7 +78,11 @@ def measure(config):
         "ess_median": float(np.median(record["ess"])),
         "ess_least": float(np.min(record["ess"])),
         "dataset": data.name,
-        "training": {"seconds": run.result["seconds"], "settings": run.config["settings"]},
+        "training": {
+            "seconds": run.result["seconds"],
+            "m1_bound": run.result.get("m1_bound"),
+            "settings": run.config["settings"],
+        },
     }
     if record["predicted"]:
         predicted = model.predict(x, verbose=0).argmax(axis=-1)
