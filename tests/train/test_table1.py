@@ -61,7 +61,7 @@ def test_one_recipe_a_row_but_for_the_units_at_100_labels():
 def tiny(monkeypatch, tmp_path):
     """Recipes of one epoch, and a call of the command in a folder of its own."""
     monkeypatch.setattr(dgm.StackedM1M2, "COLLAPSED_STDDEV", 0.0)
-    for name in ("mnist", "mnist-m2", "svhn_cropped", "smallnorb"):
+    for name in ("mnist", "mnist-long", "mnist-m2", "svhn_cropped", "smallnorb"):
         recipe = recipes.RECIPES[name]
         short = {"epochs": 1, "batch_size": 100}
         monkeypatch.setitem(
@@ -96,9 +96,11 @@ def test_cells_of_every_model_are_filled_once(tiny, monkeypatch, capsys):
         assert result["seconds"] > 0 and result["seed"] == 0
         assert {"keras_dgm", "tensorflow", "python"} <= set(result["versions"])
         assert result["recipe"] == cells.recipe(cell(name))
+        assert (result.get("m1_seconds", 0) > 0) == ("-m1+" in name)
         assert ("test_error_of_p" in result) == (name == "mnist-m1+m2-all-0")
-    # One M1 for M1+TSVM and for M1+M2 at any number of labels.
-    assert len(list(tiny.runs.glob("mnist-m1-*"))) == 1
+    # One M1 for M1+TSVM, and one for M1+M2 at any number of labels.
+    m1_folders = {folder.name for folder in tiny.runs.glob("mnist*-m1-*")}
+    assert m1_folders == {"mnist-m1-0", "mnist-long-m1-0"}
 
     # A second call runs nothing, and a lost file only its own cell, which repeats its result.
     monkeypatch.setattr(pipeline, "fit", lambda config: pytest.fail(f"trained {config}"))
@@ -123,12 +125,12 @@ def test_what_the_recipe_changed_is_trained_again_and_nothing_else(tmp_path, mon
 
     def use(m1_epochs, m2_epochs):
         m1, m2 = recipes.M1Recipe(epochs=m1_epochs), recipes.M2Recipe(epochs=m2_epochs)
-        monkeypatch.setitem(recipes.RECIPES, "mnist", recipes.Recipe(m1=m1, m2=m2))
+        monkeypatch.setitem(recipes.RECIPES, "mnist-long", recipes.Recipe(m1=m1, m2=m2))
         trained.clear()
         cells.fill(config)
 
     monkeypatch.setattr(pipeline, "fit", fit)
-    for folder in ("mnist-m1-0", "mnist-m1+m2-100-0", "mnist-m1+m2-600-0"):
+    for folder in ("mnist-long-m1-0", "mnist-m1+m2-100-0", "mnist-m1+m2-600-0"):
         (tmp_path / folder).mkdir()
     names = ("mnist-m1+m2-100-0", "mnist-m1+m2-600-0")
     config = cells.Table1Config(cells=names, results=tmp_path / "results", runs=tmp_path)

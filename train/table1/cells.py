@@ -19,7 +19,7 @@ CLASSIFIERS = {
     "tsvm": "TSVM",
 }
 # What a cell keeps of the result of a run.
-KEPT = ("valid_error", "test_error", "bound", "m2_seconds_per_epoch")
+KEPT = ("valid_error", "test_error", "bound", "m2_seconds_per_epoch", "seconds")
 # What of its configuration decides that result.
 TRAINED = ("dataset", "num_labeled", "model", "m1_from", "seed", "settings")
 
@@ -61,9 +61,8 @@ def fill(config):
 
 
 def run(cell, config):
-    """The content of a cell's file."""
+    """The content of a cell's file; its seconds are without M1's, and None of a resumed run."""
     keras.backend.clear_session()
-    started = time.perf_counter()
     facts = RUNNERS[cell.row.model](cell, config)
     return {
         "cell": cell.name,
@@ -73,7 +72,6 @@ def run(cell, config):
         "seed": cell.seed,
         "recipe": recipe(cell),
         **facts,
-        "seconds": time.perf_counter() - started,
         "versions": pipeline.versions(),
     }
 
@@ -104,14 +102,21 @@ def grid_of(classifier):
 
 
 def run_classifier(cell, config):
-    return baselines.tuned(CLASSIFIERS[cell.row.model], load_data(cell, config))
+    return tune(CLASSIFIERS[cell.row.model], load_data(cell, config))
 
 
 def run_m1_tsvm(cell, config):
-    m1 = keras.models.load_model(m1_file(cell, config))
+    m1_file, m1_seconds = fit_m1(cell, config)
+    m1 = keras.models.load_model(m1_file)
     data = load_data(cell, config)
     features = [m1.embed(x) for x in (data.x_train, data.x_valid, data.x_test)]
-    return baselines.tuned("TSVM", data, features)
+    return {**tune("TSVM", data, features), "m1_seconds": m1_seconds}
+
+
+def tune(classifier, data, features=None):
+    started = time.perf_counter()
+    facts = baselines.tuned(classifier, data, features)
+    return {**facts, "seconds": time.perf_counter() - started}
 
 
 def run_m2(cell, config):
@@ -120,9 +125,10 @@ def run_m2(cell, config):
 
 
 def run_m1_m2(cell, config):
-    told = fit_config(cell, config, "m1+m2", m1_from=m1_file(cell, config))
+    m1_file, m1_seconds = fit_m1(cell, config)
+    told = fit_config(cell, config, "m1+m2", m1_from=m1_file)
     result = fit_once(told)
-    facts = {key: result[key] for key in KEPT}
+    facts = {**{key: result[key] for key in KEPT}, "m1_seconds": m1_seconds}
     if cell.num_labeled is None:
         model = keras.models.load_model(told.folder / run_folder.MODEL)
         data = load_data(cell, config)
@@ -151,12 +157,12 @@ def load_data(cell, config):
     )
 
 
-def m1_file(cell, config):
-    """The trained M1 of the cell's recipe and seed, the same for all numbers of labels."""
+def fit_m1(cell, config):
+    """The file and the seconds of the M1 of a recipe and seed, one for all numbers of labels."""
     folder = config.runs / f"{cell.row.recipe}-m1-{cell.seed}"
     settings = dataclasses.replace(cell.settings, m2=M2Recipe())
-    fit_once(fit_config(cell, config, "m1", num_labeled=0, run_dir=folder, settings=settings))
-    return folder / run_folder.MODEL
+    told = fit_config(cell, config, "m1", num_labeled=0, run_dir=folder, settings=settings)
+    return folder / run_folder.MODEL, fit_once(told)["seconds"]
 
 
 def fit_config(cell, config, model, **changes):
