@@ -13,13 +13,24 @@ class Autoencoder(DeepGenerativeModel):
         latent_dim: Z, the size of z.
         hidden_units: widths of the encoder's hidden layers; the decoder's are the reverse.
         activation: of the hidden layers.
+        likelihood: as of `DeepGenerativeModel`.
         encoder: a Keras model from x [B, D] to [B, 2 Z]; None: an MLP.
         decoder: a Keras model to the parameters of the observation; None: an MLP.
         **kwargs: as of `DeepGenerativeModel`.
     """
 
-    def __init__(self, latent_dim, hidden_units, *, activation, encoder, decoder, **kwargs):
-        super().__init__(latent_dim, **kwargs)
+    def __init__(
+        self,
+        latent_dim,
+        hidden_units,
+        *,
+        activation="softplus",
+        likelihood="bernoulli",
+        encoder=None,
+        decoder=None,
+        **kwargs,
+    ):
+        super().__init__(latent_dim, likelihood=likelihood, **kwargs)
         self.hidden_units = checks.check_widths(hidden_units, argument="hidden_units")
         self.activation = keras.activations.get(activation)
         self.encoder = encoder

@@ -48,28 +48,8 @@ class ConditionalM1(Autoencoder):
         NIPS 2015.
     """
 
-    def __init__(
-        self,
-        condition,
-        latent_dim=50,
-        hidden_units=(600, 600),
-        *,
-        activation="softplus",
-        likelihood="bernoulli",
-        encoder=None,
-        decoder=None,
-        **kwargs,
-    ):
-        super().__init__(
-            latent_dim,
-            hidden_units,
-            activation=activation,
-            likelihood=likelihood,
-            encoder=encoder,
-            decoder=decoder,
-            preprocessor=None,
-            **kwargs,
-        )
+    def __init__(self, condition, latent_dim=50, hidden_units=(600, 600), **kwargs):
+        super().__init__(latent_dim, hidden_units, preprocessor=None, **kwargs)
         columns = np.asarray(condition)
         if (
             columns.ndim != 1

@@ -45,27 +45,8 @@ class M1(Autoencoder):
         section 3.1.1; Burda, Grosse and Salakhutdinov (2016), arXiv 1509.00519.
     """
 
-    def __init__(
-        self,
-        latent_dim=50,
-        hidden_units=(600, 600),
-        *,
-        num_samples=1,
-        activation="softplus",
-        likelihood="bernoulli",
-        encoder=None,
-        decoder=None,
-        **kwargs,
-    ):
-        super().__init__(
-            latent_dim,
-            hidden_units,
-            activation=activation,
-            likelihood=likelihood,
-            encoder=encoder,
-            decoder=decoder,
-            **kwargs,
-        )
+    def __init__(self, latent_dim=50, hidden_units=(600, 600), *, num_samples=1, **kwargs):
+        super().__init__(latent_dim, hidden_units, **kwargs)
         self.num_samples = checks.check_positive_integer(num_samples, argument="num_samples")
         self.kl_weight = tf.Variable(1.0, trainable=False)
 
