@@ -177,7 +177,7 @@ class DeepGenerativeModel(FeedingMixin, WorkersMixin, TrainingMixin, keras.Model
             return super().export(filepath, format, *args, **kwargs)
         saved_model.write(filepath, self, class_names, image_shape)
 
-    def update_metrics(self, y, output, sample_weight=None):
+    def update_metrics(self, y, output, sample_weight):
         """Add one batch's `StepOutput` to what `fit` and `evaluate` report, weighted means."""
         self.elbo_tracker.update_state(output.bound.elbo, sample_weight)
         self.log_likelihood_tracker.update_state(output.bound.log_likelihood, sample_weight)

@@ -196,7 +196,7 @@ class M2(GenerationMixin, DeepGenerativeModel):
         loss = bounds.j_alpha(bound.elbo, cross_entropy, labeled, self.alpha, labeled_fraction)
         return StepOutput(loss, bound, cross_entropy, qy_x.probs_parameter())
 
-    def update_metrics(self, y, output, sample_weight=None):
+    def update_metrics(self, y, output, sample_weight):
         super().update_metrics(y, output, sample_weight)
         labeled = tf.cast(y >= 0, output.loss.dtype)
         if sample_weight is not None:
