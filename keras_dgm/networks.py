@@ -4,37 +4,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from keras_dgm.activations import activation_of
+
 PACKAGE = "keras_dgm"
-
-
-def fast_softplus(x):
-    """log(1 + exp(x)) = max(x, 0) - log sigmoid|x|, faster than TensorFlow's own.
-
-    In float32 its absolute error is at most 2e-7: below -17 it is 0.
-    """
-    return tf.nn.relu(x) - tf.math.log(tf.sigmoid(tf.abs(x)))
-
-
-@keras.saving.register_keras_serializable(package=PACKAGE)
-def softplus(x):
-    """`fast_softplus` with its gradient, sigmoid(x) = 1 - exp(-softplus(x)), for training.
-
-    That of the formula would be 0 at x = 0. In half precision, sigmoid|x| loses what the logarithm
-    needs: there it is TensorFlow's.
-    """
-    return _softplus(x) if x.dtype in (tf.float32, tf.float64) else tf.nn.softplus(x)
-
-
-@tf.custom_gradient
-def _softplus(x):
-    y = fast_softplus(x)
-    return y, lambda gradient: gradient * (1 - tf.exp(-y))
-
-
-def activation_of(identifier):
-    """A Keras activation by its name or itself; for Keras' softplus, the one above."""
-    activation = keras.activations.get(identifier)
-    return softplus if activation is keras.activations.softplus else activation
 
 
 def mlp(hidden_units, output_dim, activation="softplus", output_scale=1.0, dtype=None):

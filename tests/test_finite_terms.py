@@ -11,7 +11,7 @@ import scipy.special
 import tensorflow as tf
 from hypothesis import strategies as st
 
-from keras_dgm import bounds, distributions, networks
+from keras_dgm import activations, bounds, distributions
 
 SIZE, MAX = 8, float(np.finfo(np.float32).max)
 SETTINGS = hypothesis.settings(max_examples=100, deadline=None, derandomize=True)
@@ -43,7 +43,7 @@ def assert_finite(arrays):
 @SETTINGS
 @hypothesis.given(ANY)
 def test_softplus(x):
-    value, gradient = value_and_gradients(networks.softplus, x)
+    value, gradient = value_and_gradients(activations.softplus, x)
 
     np.testing.assert_allclose(value, np.logaddexp(0, x.astype(np.float64)), rtol=1e-5, atol=2e-7)
     assert np.all((gradient >= 0) & (gradient <= 1))

@@ -9,7 +9,7 @@ ROOT = Path(__file__).resolve().parents[1]
 
 # A part of the package imports from itself and from parts of earlier ranks.
 RANKS = [
-    {"_version", "checks"},
+    {"_version", "activations", "checks"},
     {"distributions", "networks", "class_sums", "callbacks", "preprocessing", "data"},
     {"bounds", "serving"},
     {"models"},

@@ -5,6 +5,7 @@ from typing import NamedTuple
 import keras
 import tensorflow as tf
 
+from keras_dgm import activations
 from keras_dgm.bounds import Elbo
 from keras_dgm.distributions import tfd
 from keras_dgm.models import finite
@@ -114,7 +115,7 @@ class TrainingMixin:
         x = self.sample_observation(observed)
         noise = self.sample_noise(tf.shape(x)[0], training)
         if self._compile_core:
-            core = tf.function(core, autograph=False, jit_compile=True)
+            core = tf.function(activations.fused()(core), autograph=False, jit_compile=True)
         loss, output = core(x, y, noise, sample_weight)
         self._loss_tracker.update_state(loss, sample_weight=tf.shape(x)[0])
         if training:

@@ -12,11 +12,11 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_dgm import networks
+from keras_dgm import activations, networks
 from keras_dgm.preprocessing import PCA
 
 # Of networks that a user made, and of ours.
-SOFTPLUS = (keras.activations.softplus, networks.softplus)
+SOFTPLUS = (keras.activations.softplus, activations.softplus)
 
 
 def deployed(activation, softplus):

@@ -7,7 +7,7 @@ import keras
 import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
 
-from keras_dgm.networks import fast_softplus
+from keras_dgm.activations import fast_softplus
 from keras_dgm.serving.inference import Inference
 from keras_dgm.serving.signatures import CLASSIFY, signatures
 

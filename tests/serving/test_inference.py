@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 import keras_dgm as dgm
-from keras_dgm.networks import fast_softplus
+from keras_dgm.activations import fast_softplus
 from keras_dgm.preprocessing import PCA
 from keras_dgm.serving import Inference, finite_softplus, folding
 
