@@ -12,6 +12,8 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
 
+from keras_dgm.activations import softplus
+
 tfd = tfp.distributions
 
 LIKELIHOODS = ("bernoulli", "gaussian", "bounded_gaussian")
@@ -51,6 +53,14 @@ def categorical(logits):
 def reparameterize(qz, noise):
     """Turn standard normal noise into samples of `qz`: z = mean + stddev * noise."""
     return qz.mean() + qz.stddev() * noise
+
+
+class Bernoulli(tfd.Bernoulli):
+    """Bernoulli over {0, 1}, log p(x) = x logits - softplus(logits); TFP computes two softplus."""
+
+    def _log_prob(self, event):
+        logits = self.logits_parameter()
+        return event * logits - softplus(logits)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -94,7 +104,7 @@ class Likelihood:
         if self.name == "bernoulli":
             logits = _full_precision(params)
             # Of its default dtype, an integer, it would round grey values in NumPy arrays down.
-            return tfd.Independent(tfd.Bernoulli(logits, dtype=logits.dtype), 1)
+            return tfd.Independent(Bernoulli(logits, dtype=logits.dtype), 1)
         if self.name == "bounded_gaussian":
             params = self._bounded(_full_precision(params))
         if self.scale is None:
