@@ -19,6 +19,12 @@ def examples(dtype="float32"):
     return x.astype(dtype), np.where(np.arange(N) < 9, y, -1).astype(np.int32)
 
 
+def data_for(make):
+    """The arguments of `fit` for a model made by `make`: `examples`, without y for `m1`."""
+    x, y = examples()
+    return (x,) if make is m1 else (x, y)
+
+
 # How a test runs its steps: eagerly by default, where nothing has to be compiled.
 MODES = {
     "eager": {"run_eagerly": True, "jit_compile": False},

@@ -6,7 +6,6 @@ import builders
 import keras
 import numpy as np
 import pytest
-import tensorflow as tf
 from builders import K
 
 from keras_dgm.preprocessing import PCA
@@ -16,29 +15,9 @@ CLASSIFIER = {"classification_loss", "accuracy"}
 MAKERS = pytest.mark.parametrize("make", [builders.m1, builders.m2, builders.stacked])
 
 
-def data_for(make):
-    x, y = builders.examples()
-    return (x,) if make is builders.m1 else (x, y)
-
-
-class Batches(keras.utils.PyDataset):
-    """Batches of arrays, in order."""
-
-    def __init__(self, *arrays, batch_size=10):
-        super().__init__()
-        self.arrays, self.batch_size = arrays, batch_size
-
-    def __len__(self):
-        return -(-len(self.arrays[0]) // self.batch_size)
-
-    def __getitem__(self, index):
-        rows = slice(index * self.batch_size, (index + 1) * self.batch_size)
-        return tuple(a[rows] for a in self.arrays)
-
-
 @MAKERS
 def test_the_history_holds_the_bound_and_the_classifier(make):
-    data = data_for(make)
+    data = builders.data_for(make)
     model = make()
 
     history = model.fit(*data, epochs=2, batch_size=16, validation_data=data, verbose=0).history
@@ -67,7 +46,7 @@ def test_accuracy_is_that_of_the_labelled_examples():
 
 @pytest.mark.parametrize("make", [builders.m1, builders.stacked])
 def test_the_same_seed_repeats_a_run(make):
-    data, runs = data_for(make), []
+    data, runs = builders.data_for(make), []
     for seed in (0, 0):
         model = make(seed)
         history = model.fit(*data, batch_size=16, epochs=2, validation_data=data, verbose=0).history
@@ -101,7 +80,7 @@ def test_another_seed_gives_other_noise():
 )
 def test_compiled_steps_are_the_eager_ones(make, mode, monkeypatch):
     """With the same noise the same run, to float32's rounding."""
-    data, histories = data_for(make), []
+    data, histories = builders.data_for(make), []
     noise = make().sample_noise(15)
     for how in ("eager", mode):
         model = builders.compiled(make(binarize=False), mode=how)
@@ -126,75 +105,9 @@ def test_two_of_three_steps_an_execution_are_the_same_steps():
     np.testing.assert_allclose(*runs, rtol=1e-5)
 
 
-@pytest.mark.parametrize(
-    ("make", "kind"),
-    [(builders.m1, "tf.data"), (builders.m2, "PyDataset"), (builders.stacked, "tf.data")],
-)
-def test_data_sets_are_trained_on_as_arrays_are(make, kind):
-    """In the order that they come in."""
-    data = data_for(make)
-    from_arrays, from_dataset = make(), make()
-    expected = from_arrays.fit(*data, batch_size=10, shuffle=False, verbose=0).history
-    if kind == "tf.data":
-        dataset = tf.data.Dataset.from_tensor_slices(data).batch(10)
-    else:
-        dataset = Batches(*data)
-
-    history = from_dataset.fit(dataset, validation_data=dataset, verbose=0).history
-
-    for name, values in expected.items():
-        np.testing.assert_allclose(history[name], values, rtol=1e-5, err_msg=name)
-    assert np.isfinite(history["val_loss"][0])
-    assert from_dataset.predict(dataset, verbose=0).shape[0] == len(data[0])
-    assert np.isfinite(from_dataset.evaluate(dataset, verbose=0)[0])
-
-
-def test_an_endless_data_set_needs_its_length():
-    dataset = tf.data.Dataset.from_tensor_slices(builders.examples()).batch(10).repeat()
-
-    with pytest.raises(ValueError, match="`steps_per_epoch` must be given with an endless dataset"):
-        builders.m2().fit(dataset, verbose=0)
-    history = builders.m2().fit(dataset, steps_per_epoch=3, epochs=2, verbose=0).history
-
-    assert len(history["loss"]) == 2
-
-
-@pytest.mark.parametrize("kind", ["tf.data", "PyDataset"])
-def test_labels_are_counted_beyond_the_steps_of_an_epoch(kind):
-    data = builders.examples()
-    dataset = Batches(*data)
-    if kind == "tf.data":
-        dataset = tf.data.Dataset.from_tensor_slices(data).batch(10)
-    model = builders.m2()
-
-    model.fit(dataset, steps_per_epoch=1, verbose=0)
-
-    assert model.num_examples == len(data[0])
-    np.testing.assert_allclose(model.labeled_fraction, np.mean(data[1] >= 0), rtol=1e-6)
-
-
-@pytest.mark.parametrize("dtype", ["int64", "uint8", "int8"])
-def test_labels_of_any_integer_type_in_a_data_set(dtype):
-    x, y = builders.examples()
-    y = np.maximum(y, 0).astype(dtype)[:, None]
-    model = builders.m2(class_sum=1)
-
-    history = model.fit(tf.data.Dataset.from_tensor_slices((x, y)).batch(30), verbose=0).history
-
-    assert np.isfinite(history["loss"][0])
-
-
-def test_a_data_set_without_y_trains_m1():
-    x, _ = builders.examples()
-
-    history = builders.m1().fit(tf.data.Dataset.from_tensor_slices(x).batch(10), verbose=0).history
-
-    assert np.isfinite(history["loss"][0])
-
-
 @MAKERS
 def test_images_are_flattened(make):
-    x, *y = data_for(make)
+    x, *y = builders.data_for(make)
     images = x.reshape(-1, 2, 3)
     of_rows, of_images = make(), make()
     expected = of_rows.fit(x, *y, verbose=0).history
@@ -277,7 +190,7 @@ def test_mixed_precision_leaves_the_preprocessor_its_input():
 @pytest.mark.parametrize("make", [builders.m1, builders.stacked])
 def test_mixed_precision_computes_the_bound_in_float32(make):
     """bfloat16 keeps 8 bits, a relative error of 2^-9 an operation; the bounds agree to 5 %."""
-    data, histories = data_for(make), []
+    data, histories = builders.data_for(make), []
     for dtype in ("float32", "mixed_bfloat16"):
         options = {"dtype": dtype}
         if make is builders.stacked:
