@@ -60,7 +60,7 @@ class Bernoulli(tfd.Bernoulli):
 
     def _log_prob(self, event):
         logits = self.logits_parameter()
-        return event * logits - softplus(logits)
+        return tf.cast(event, logits.dtype) * logits - softplus(logits)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import tensorflow as tf
+import tensorflow_probability as tfp
 from scipy import stats
 
 from keras_dgm import distributions
@@ -120,6 +121,26 @@ def test_bernoulli_takes_logits_and_grey_values():
     for grey in (x, tf.constant(x)):
         np.testing.assert_allclose(px.log_prob(grey), expected, rtol=1e-12)
     np.testing.assert_allclose(px.mean(), p, rtol=1e-12)
+
+
+def test_bernoulli_takes_events_of_any_type():
+    px = Likelihood("bernoulli")(tf.constant([0.5, -2.0]))
+
+    of_floats = px.log_prob(tf.constant([0.0, 1.0]))
+    for dtype in (tf.int32, tf.float64, tf.float16):
+        np.testing.assert_array_equal(px.log_prob(tf.constant([0, 1], dtype)), of_floats)
+
+
+def test_bernoulli_gradients_in_float32():
+    logits = tf.linspace(-30.0, 30.0, 61)
+    x = tf.range(61.0) % 11 / 10
+    px, gradient = tfp.math.value_and_gradient(
+        lambda logits: Likelihood("bernoulli")(logits).log_prob(x), logits
+    )
+
+    exact = tfp.distributions.Bernoulli(tf.cast(logits, "float64")).log_prob(tf.cast(x, "float64"))
+    np.testing.assert_allclose(px, tf.reduce_sum(exact), rtol=1e-6)
+    np.testing.assert_allclose(gradient, x - tf.sigmoid(logits), atol=2e-7)
 
 
 def test_bernoulli_log_probabilities_do_not_saturate():
