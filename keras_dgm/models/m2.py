@@ -223,10 +223,10 @@ class M2(GenerationMixin, DeepGenerativeModel):
                 labels = self.check_labels(y)
                 counts[:] += np.bincount(labels[labels >= 0], minlength=self.num_classes)
                 yield observed, y
+            if not counts.any():
+                raise ValueError("`y` must hold at least one label from 0 up, got -1 throughout")
 
         super().prepare(count_labels())
-        if not counts.any():
-            raise ValueError("`y` must hold at least one label from 0 up, got -1 throughout")
         missing = np.flatnonzero(counts == 0).tolist()
         if missing:
             warnings.warn(f"`y` holds no labelled example of class {missing}", stacklevel=3)

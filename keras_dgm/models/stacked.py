@@ -23,7 +23,7 @@ class StackedM1M2(M2):
     `elbo` and its terms are those of z1.
 
     Args:
-        m1: a trained `M1`.
+        m1: a trained `M1`; it stays frozen, `m1.trainable` False, also outside the stack.
         num_classes: K.
         latent_dim: the size of z2. No larger than needed: a model with room to spare in z2 can
             ignore y.
@@ -113,15 +113,14 @@ class StackedM1M2(M2):
         return bounds.Elbo(of_m1.log_likelihood[..., None], kl)
 
     def prepare(self, batches):
-        moments = StandardScaler()
+        active_dims = self.active_dims
 
-        def find_moments():
+        def find_active_dims():
+            nonlocal active_dims
+            moments = StandardScaler()
             for observed, y in batches:
                 moments.partial_fit(observed["mean"])
                 yield observed, y
-
-        super().prepare(find_moments())
-        if self.active_dims is None:
             stddev = np.sqrt(moments.var_)
             active_dims = np.flatnonzero(stddev > self.COLLAPSED_STDDEV).tolist()
             if not active_dims:
@@ -129,7 +128,9 @@ class StackedM1M2(M2):
                     "`m1` must have a latent dimension whose mean has a standard deviation over "
                     f"the data above {self.COLLAPSED_STDDEV}, got {stddev.max():.3g} at most"
                 )
-            self.active_dims = active_dims
+
+        super().prepare(batches if active_dims else find_active_dims())
+        self.active_dims = active_dims
 
     def check_features(self, x):
         return self.m1.check_features(x)

@@ -61,6 +61,7 @@ def refuses(model, message, *data, method="fit", **options):
     builders.assert_same_weights(model, before)
     np.testing.assert_array_equal(model.seed_generator.state, state)
     assert model.optimizer.iterations == 0
+    assert not model._prepared
 
 
 @pytest.mark.parametrize("method", ["fit", "evaluate"])
@@ -303,6 +304,8 @@ def test_a_stack_on_a_collapsed_m1_is_refused_each_time():
         with pytest.raises(ValueError, match="`m1` must have a latent dimension"):
             model.fit(x, y, verbose=0)
     assert model.active_dims is None
+    with pytest.raises(ValueError, match="`train_on_batch` must follow `fit`"):
+        model.train_on_batch(x, y)
 
 
 @pytest.mark.parametrize("call", [lambda m: m.generate(), lambda m: m.embed(np.zeros((1, 4)))])
