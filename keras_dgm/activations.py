@@ -11,7 +11,7 @@ _FUSED = contextvars.ContextVar("fused", default=False)
 
 @contextlib.contextmanager
 def fused():
-    """Within it, networks are traced for XLA, where many cheap operations cost no more than one."""
+    """Within it, a step is traced for XLA, where many cheap operations cost no more than one."""
     token = _FUSED.set(True)
     try:
         yield
@@ -22,7 +22,7 @@ def fused():
 def fast_softplus(x):
     """log(1 + exp(x)) = max(x, 0) - log sigmoid|x|, faster than TensorFlow's own.
 
-    In float32 its absolute error is at most 2e-7: below -17 it is 0.
+    In float32 its error is that of rounding, or 2e-7 where that is more: below -17 it is 0.
     """
     return tf.nn.relu(x) - tf.math.log(tf.sigmoid(tf.abs(x)))
 
@@ -43,8 +43,8 @@ def series_softplus(x):
 def softplus(x):
     """log(1 + exp(x)) with its gradient, sigmoid(x) = 1 - exp(-softplus(x)), for training.
 
-    That of the formulas would be 0 at x = 0. In half precision, sigmoid|x| loses what the logarithm
-    needs: there, and in float64, it is TensorFlow's.
+    That of the formulas would be 0 at x = 0; this one is exact to 1e-7. In half precision,
+    sigmoid|x| loses what the logarithm needs: there, and in float64, it is TensorFlow's.
     """
     return _softplus(x) if x.dtype == tf.float32 else tf.nn.softplus(x)
 

@@ -27,10 +27,13 @@ def test_softplus_has_the_values_and_gradients_of_keras(jit_compile, fused):
     np.testing.assert_allclose(gradient, scipy.special.expit(exact), rtol=1e-6, atol=2e-7)
 
 
-def test_the_series_keeps_the_relative_precision_of_float32():
+@pytest.mark.parametrize("jit_compile", [False, True])
+def test_fused_it_keeps_the_relative_precision_of_float32(jit_compile):
     x = np.linspace(-80, 80, 9999, dtype=np.float32)
+    softplus = tf.function(activations.fused()(activations.softplus), jit_compile=jit_compile)
+
     exact = np.logaddexp(np.float64(x), 0)
-    np.testing.assert_allclose(activations.series_softplus(tf.constant(x)), exact, rtol=4e-7)
+    np.testing.assert_allclose(softplus(tf.constant(x)), exact, rtol=4e-7)
 
 
 def test_softplus_in_half_precision_is_that_of_keras():

@@ -1,5 +1,6 @@
 """One step of training or evaluation, and what it reports."""
 
+import warnings
 from typing import NamedTuple
 
 import keras
@@ -94,6 +95,11 @@ class TrainingMixin:
 
     def train_step(self, data):
         """Minimise the batch's mean of the objective."""
+        if not self.trainable_variables:
+            warnings.warn(
+                f"{type(self).__name__} has no trainable weights, as an M1 that an M1+M2 holds",
+                stacklevel=2,
+            )
         _, y, sample_weight, output = self._step(data, self._minimize, training=True)
         self.update_metrics(y, output, sample_weight)
         return self.get_metrics_result()
@@ -114,8 +120,10 @@ class TrainingMixin:
             y = tf.cast(tf.reshape(y, [-1]), tf.int32)
         x = self.sample_observation(observed)
         noise = self.sample_noise(tf.shape(x)[0], training)
+        if self._compile_core or self.jit_compile:
+            core = activations.fused()(core)
         if self._compile_core:
-            core = tf.function(activations.fused()(core), autograph=False, jit_compile=True)
+            core = tf.function(core, autograph=False, jit_compile=True)
         loss, output = core(x, y, noise, sample_weight)
         self._loss_tracker.update_state(loss, sample_weight=tf.shape(x)[0])
         if training:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from builders import K
 
+from keras_dgm import activations
 from keras_dgm.preprocessing import PCA
 
 BOUND = {"loss", "elbo", "log_likelihood", "kl"}
@@ -91,6 +92,26 @@ def test_compiled_steps_are_the_eager_ones(make, mode, monkeypatch):
     assert set(histories[0]) == set(histories[1])
     for name, values in histories[0].items():
         np.testing.assert_allclose(histories[1][name], values, rtol=1e-4, err_msg=name)
+
+
+@pytest.mark.parametrize(("mode", "fused"), [("core", True), ("xla", True), ("graph", False)])
+def test_softplus_is_a_series_where_xla_compiles(mode, fused, monkeypatch):
+    calls = []
+    series = activations.series_softplus
+    monkeypatch.setattr(activations, "series_softplus", lambda x: calls.append(x) or series(x))
+    x, _ = builders.examples()
+
+    builders.compiled(builders.m1(), mode=mode).fit(x, verbose=0)
+
+    assert bool(calls) == fused
+
+
+def test_a_frozen_model_warns_that_it_does_not_learn():
+    model = builders.m1()
+    model.trainable = False
+
+    with pytest.warns(UserWarning, match="M1 has no trainable weights"):
+        builders.compiled(model).fit(*builders.data_for(builders.m1), verbose=0)
 
 
 def test_two_of_three_steps_an_execution_are_the_same_steps():
