@@ -104,10 +104,12 @@ class TransductiveSVM(ClassifierMixin, BaseEstimator):
         # Of two classes, one problem tells both.
         positive = self.classes_[1:] if len(self.classes_) == 2 else self.classes_
         targets = np.where(y[known, None] == positive, 1, -1).astype(X.dtype)
+        labeled, unlabeled = features[known], features[~known]
+        del features
         self.coef_, self.intercept_, self.n_iter_ = low_density.fit(
-            features[known],
+            labeled,
             targets,
-            features[~known],
+            unlabeled,
             self.C,
             self.C_unlabeled,
             self.n_stages,
