@@ -128,7 +128,8 @@ RECIPES = {
     # errs 64 % at alpha = 0.1, and 10 % at 3.
     "mnist-m2": Recipe(m2=M2Recipe(hidden_units=(500,), alpha=3.0, epochs=60)),
     # 8x8 images in 17 grey levels, which a draw of binary pixels would destroy. 50 labels are a
-    # larger part of 1,197 examples than 100 of 50,000: at alpha = 2 each weighs as much as there.
+    # larger part of 1,197 examples than 100 of 50,000: at alpha = 2 each weighs as much as one of
+    # these at 0.1.
     # Error on validation data and on the training examples whose labels were hidden, over draws
     # that are not those of `make demo-draws`. What decides is the activation: on two draws 8.0 %
     # with softplus in both models and 100 units in M2, 6.4 % with ReLU in M2, 5.5 % in M1 too,
