@@ -55,7 +55,7 @@ def reparameterize(qz, noise):
     return qz.mean() + qz.stddev() * noise
 
 
-class Bernoulli(tfd.Bernoulli):
+class Bernoulli(tfp.distributions.Bernoulli):
     """Bernoulli over {0, 1}, log p(x) = x logits - softplus(logits); TFP computes two softplus."""
 
     def _log_prob(self, event):
