@@ -1,8 +1,8 @@
 """p(y|x) by Bayes' rule."""
 
 import numpy as np
+import one_dimensional as models
 import pytest
-import test_likelihood as models
 from scipy import special
 
 from keras_dgm import evaluation

@@ -1,0 +1,127 @@
+"""What `log_likelihood` takes, and that its estimates do not depend on how they are computed."""
+
+import builders
+import numpy as np
+import pytest
+import tensorflow as tf
+from builders import K
+from one_dimensional import (
+    binary,
+    estimate,
+    one_dimensional_m1,
+    one_dimensional_m2,
+    one_dimensional_stack,
+)
+from scipy import special
+
+import keras_dgm as dgm
+from keras_dgm import evaluation
+from keras_dgm.evaluation import likelihood
+
+
+def test_chunks_add_up_to_the_whole(monkeypatch):
+    model, x = one_dimensional_m2(), binary()
+    noise = tf.random.stateless_normal([len(x), 11, K, 1], [0, 0], dtype="float64")
+    monkeypatch.setattr(
+        likelihood,
+        "_noise",
+        lambda _model, shape, _dtype, _seed, at: noise[
+            at[0] : at[0] + shape[0], at[1] : at[1] + shape[1]
+        ],
+    )
+    whole = estimate(model, x, 11, batch_size=len(x))
+
+    monkeypatch.setattr(likelihood, "CHUNK", 4 * 4 * K * builders.D)
+    parts = estimate(model, x, 11, batch_size=4)
+
+    log_w = model.log_weights(tf.constant(x), noise).elbo.numpy()
+    expected = special.logsumexp(log_w, axis=(1, 2)) - np.log(11)
+    for found in (whole, parts):
+        np.testing.assert_allclose(found.log_p, expected, rtol=1e-10)
+        np.testing.assert_allclose(found.ess, whole.ess, rtol=1e-9)
+
+
+@pytest.mark.parametrize("make", [one_dimensional_m1, one_dimensional_m2, one_dimensional_stack])
+def test_memory_does_not_grow_with_the_number_of_samples(make):
+    model, x = make(), np.zeros([50, builders.D])
+
+    chunk = likelihood.samples_at_once(model, x, 50, 10**9)
+
+    assert chunk == likelihood.samples_at_once(model, x, 50, 10**6)
+    assert chunk * 50 * builders.D <= likelihood.CHUNK
+
+
+def test_the_same_arguments_give_the_same_estimates():
+    model, x = one_dimensional_stack(), binary()
+    state = model.seed_generator.state.numpy()
+
+    first, again, other = (estimate(model, x, 6, seed=seed).log_p for seed in (0, 0, 1))
+
+    np.testing.assert_array_equal(first, again)
+    assert np.all(first != other)
+    np.testing.assert_array_equal(model.seed_generator.state, state)
+
+
+def test_without_xla_the_estimates_are_the_same():
+    model, x = one_dimensional_m1(), binary()
+
+    found = (estimate(model, x, 6, jit_compile=jit).log_p for jit in (True, False))
+
+    np.testing.assert_allclose(*found, rtol=1e-10)
+
+
+def test_components_have_the_density():
+    pca = builders.adapted_pca(4)
+    model = builders.m1(likelihood="gaussian", preprocessor=pca)
+    x, _ = builders.examples()
+
+    found = estimate(model, x, 20)
+
+    assert np.all(np.isfinite(found.log_p))
+    assert likelihood.observations(model, x, None, 0).shape == (len(x), 4)
+
+
+def test_one_sample_has_no_standard_error():
+    found = estimate(one_dimensional_m1(), binary(), 1)
+
+    assert np.all(np.isnan(found.stderr)) and np.all(found.ess == 1)
+
+
+def test_a_progress_bar(capsys):
+    estimate(one_dimensional_m1(), binary(), 4, batch_size=10, verbose=1)
+
+    assert "3/3" in capsys.readouterr().out
+
+
+X = binary()
+BAD = {
+    "no samples": ({"num_samples": 0}, "`num_samples` must be an integer of at least 1, got 0"),
+    "half a sample": ({"num_samples": 0.5}, "`num_samples` must be an integer of at least 1"),
+    "no batch": ({"batch_size": 0}, "`batch_size` must be an integer of at least 1, got 0"),
+    "a negative seed": ({"seed": -1}, "`seed` must be an integer of at least 0, got -1"),
+    "too narrow": ({"x": X[:, 1:]}, "`x` must have 6 features an example, got 5"),
+    "outside": ({"x": 2 * X}, r"`x` must lie in \[0, 1\]"),
+    "not built": ({"model": dgm.M1(2, (4,))}, "`model` must be an M1, M2 or StackedM1M2 that has"),
+    "no model": ({"model": None}, "`model` must be an M1, M2 or StackedM1M2 .* got None"),
+    "not binary": (
+        {"model": builders.m1(likelihood="gaussian"), "binarize": True},
+        "`binarize` must be None or False under a gaussian likelihood, got True",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_bad_input(case):
+    arguments, message = BAD[case]
+    arguments = {"model": builders.m1(), "x": X, **arguments}
+
+    with pytest.raises(ValueError, match=message):
+        evaluation.log_likelihood(**arguments, verbose=0)
+
+
+def test_a_model_without_hidden_layers_is_evaluated():
+    x, _ = builders.examples()
+
+    found = evaluation.log_likelihood(builders.m1(hidden_units=()), x, num_samples=3, verbose=0)
+
+    assert np.isfinite(found.log_p).all()
