@@ -1,0 +1,85 @@
+"""Arguments of a model and of `compile` are refused by name, rule and value."""
+
+import builders
+import keras
+import numpy as np
+import pytest
+from builders import D, K, Z
+
+import keras_dgm as dgm
+
+M1_ARGUMENTS = [
+    ({"latent_dim": 0}, "`latent_dim` must be an integer of at least 1, got 0"),
+    ({"latent_dim": 2.5}, "`latent_dim` must be an integer of at least 1, got 2.5"),
+    ({"hidden_units": 5}, "`hidden_units` must be a sequence of .* positive integers, got 5"),
+    ({"hidden_units": (5, 0)}, "`hidden_units` must be an integer of at least 1, got 0"),
+    ({"likelihood": "poisson"}, r"`likelihood` must be one of \('bernoulli', 'gaussian', "),
+    ({"likelihood_scale": 0.1}, "`likelihood_scale` belongs to the gaussian likelihoods, got 0.1"),
+    (
+        {"likelihood": "gaussian", "likelihood_scale": -1.0},
+        "`likelihood_scale` must be positive and finite, got -1.0",
+    ),
+]
+M2_ARGUMENTS = [
+    *M1_ARGUMENTS,
+    ({"num_classes": 0}, "`num_classes` must be an integer of at least 1, got 0"),
+    ({"num_classes": 1}, "`num_classes` must be at least 2, got 1"),
+    ({"num_classes": "3"}, "`num_classes` must be an integer of at least 1, got '3'"),
+    ({"hidden_units": ()}, r"`hidden_units` must be a sequence of at least 1 .* got \(\)"),
+    ({"alpha": -0.1}, "`alpha` must be finite and not negative, got -0.1"),
+    ({"alpha": float("nan")}, "`alpha` must be finite and not negative, got nan"),
+    ({"alpha": float("inf")}, "`alpha` must be finite and not negative, got inf"),
+    ({"class_sum": 0}, "`class_sum` must be an integer of at least 1, got 0"),
+    ({"class_sum": "some"}, "`class_sum` must be an integer of at least 1, got 'some'"),
+    ({"class_prior": [0.5, 0.5]}, r"`class_prior` must be 3 positive numbers .* got \[0.5, 0.5\]"),
+    ({"class_prior": [0.5, 0.5, 0.5]}, "`class_prior` must be 3 positive numbers that sum to 1"),
+    ({"class_prior": [0.5, 0.5, 0.0]}, "`class_prior` must be 3 positive numbers that sum to 1"),
+    ({"class_prior": [0.5, np.nan, 0.5]}, "`class_prior` must be 3 positive numbers that sum to"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "message"), M1_ARGUMENTS)
+def test_bad_arguments_of_m1(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        dgm.M1(**arguments)
+
+
+@pytest.mark.parametrize(("arguments", "message"), M2_ARGUMENTS)
+def test_bad_arguments_of_m2(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        dgm.M2(**{"num_classes": K, **arguments})
+
+
+@pytest.mark.parametrize("name", ["encoder", "decoder"])
+def test_own_networks_of_m1_of_another_width(name):
+    network = keras.Sequential([keras.layers.Dense(5)])
+    expected = {"encoder": 2 * Z, "decoder": D}[name]
+
+    with pytest.raises(ValueError, match=f"`{name}` must put out {expected} numbers.*, got 5"):
+        builders.m1(**{name: network})
+
+
+@pytest.mark.parametrize("name", ["classifier", "encoder", "decoder"])
+def test_own_networks_of_m2_of_another_width(name):
+    networks = builders.own_m2_networks(params_size=D)
+    expected = {"classifier": K, "encoder": 2 * Z, "decoder": 2 * D}[name]
+    if name != "decoder":
+        outputs = keras.layers.Dense(5)
+        inputs = keras.Input([D]) if name == "classifier" else [keras.Input([D]), keras.Input([K])]
+        merged = inputs if name == "classifier" else keras.layers.Concatenate()(inputs)
+        networks[name] = keras.Model(inputs, outputs(merged))
+    got = D if name == "decoder" else 5
+
+    with pytest.raises(ValueError, match=f"`{name}` must put out {expected} numbers.*, got {got}"):
+        builders.m2(likelihood="gaussian", **{name: networks[name]})
+
+
+def test_a_loss_of_ones_own_is_refused():
+    with pytest.raises(ValueError, match="`loss` must be None"):
+        builders.m1().compile(loss="mse")
+
+
+@pytest.mark.parametrize("make", [builders.m1, builders.conditional])
+def test_metrics_of_a_model_without_classes_are_refused(make):
+    with pytest.raises(ValueError, match=r"`metrics` must be None: .*M1 predicts no class, got"):
+        make().compile(metrics=["mse"])
