@@ -22,6 +22,13 @@ class Batches(keras.utils.PyDataset):
         return tuple(a[rows] for a in self.arrays)
 
 
+def dataset_of(kind, data):
+    """Arrays in batches of 10, as a tf.data dataset or a PyDataset."""
+    if kind == "tf.data":
+        return tf.data.Dataset.from_tensor_slices(data).batch(10)
+    return Batches(*data)
+
+
 @pytest.mark.parametrize(
     ("make", "kind"),
     [(builders.m1, "tf.data"), (builders.m2, "PyDataset"), (builders.stacked, "tf.data")],
@@ -31,10 +38,7 @@ def test_data_sets_are_trained_on_as_arrays_are(make, kind):
     data = builders.data_for(make)
     from_arrays, from_dataset = make(), make()
     expected = from_arrays.fit(*data, batch_size=10, shuffle=False, verbose=0).history
-    if kind == "tf.data":
-        dataset = tf.data.Dataset.from_tensor_slices(data).batch(10)
-    else:
-        dataset = Batches(*data)
+    dataset = dataset_of(kind, data)
 
     history = from_dataset.fit(dataset, validation_data=dataset, verbose=0).history
 
@@ -58,12 +62,9 @@ def test_an_endless_data_set_needs_its_length():
 @pytest.mark.parametrize("kind", ["tf.data", "PyDataset"])
 def test_labels_are_counted_beyond_the_steps_of_an_epoch(kind):
     data = builders.examples()
-    dataset = Batches(*data)
-    if kind == "tf.data":
-        dataset = tf.data.Dataset.from_tensor_slices(data).batch(10)
     model = builders.m2()
 
-    model.fit(dataset, steps_per_epoch=1, verbose=0)
+    model.fit(dataset_of(kind, data), steps_per_epoch=1, verbose=0)
 
     assert model.num_examples == len(data[0])
     np.testing.assert_allclose(model.labeled_fraction, np.mean(data[1] >= 0), rtol=1e-6)
