@@ -10,7 +10,8 @@ def epoch_order(labeled, seed, epoch):
     """A fresh order of the examples in which the labelled ones are spread evenly.
 
     Any B consecutive examples hold B N_labelled / N labelled ones, give or take one. Over an epoch
-    every example comes once, so that means over the batches average to the whole objective.
+    every example comes once, so that means over the batches, weighted by their sizes, average to
+    the whole objective.
 
     Args:
         labeled: booleans [N].
