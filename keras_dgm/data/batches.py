@@ -48,8 +48,15 @@ def training_batches(arrays, labeled, batch_size, seed, epoch, shuffle=True):
         A `tf.data.Dataset` of `ceil(N / batch_size)` batches.
     """
 
+    def shuffled(epoch):
+        return epoch_order(labeled, seed, epoch).numpy()
+
     def order(_):
-        indices = epoch_order(labeled, seed, epoch) if shuffle else np.arange(len(labeled))
+        if not shuffle:
+            return tf.data.Dataset.range(len(labeled)).batch(batch_size)
+        # As a graph it would be optimised anew at each pass, which takes longer than the work.
+        indices = tf.numpy_function(shuffled, [epoch], tf.int64)
+        indices = tf.ensure_shape(indices, [len(labeled)])
         return tf.data.Dataset.from_tensor_slices(indices).batch(batch_size)
 
     def gather(indices):
