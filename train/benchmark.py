@@ -20,6 +20,7 @@ from keras_dgm import checks
 from keras_dgm.data import batches
 from train import pipeline, products, run_folder
 from train.callbacks import EpochTimer
+from train.fitting import STEPS_PER_EXECUTION
 
 WIDTH = 784
 STEPS = 10
@@ -116,7 +117,7 @@ class Subject:
         self.model = model
         self.batch_size = batch_size
         self.epoch_steps = epoch_steps
-        model.compile(keras.optimizers.Adam(1e-3), steps_per_execution=STEPS)
+        model.compile(keras.optimizers.Adam(1e-3), steps_per_execution=STEPS_PER_EXECUTION)
         self.x = np.random.default_rng(0).random((epoch_steps * batch_size, WIDTH), np.float32)
         self.y = None
         if isinstance(model, dgm.M2):

@@ -22,7 +22,7 @@ from train.callbacks import (
 )
 from train.checkpoints import Checkpoints
 
-STEPS_PER_EXECUTION = 10
+STEPS_PER_EXECUTION = 50
 EVALUATION_BATCH = 500
 
 
