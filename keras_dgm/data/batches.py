@@ -33,6 +33,20 @@ def epoch_order(labeled, seed, epoch):
     return tf.gather(np.concatenate(groups), tf.argsort(tf.concat(positions, 0)))
 
 
+def order_outside_graph(labeled, seed, epoch):
+    """`epoch_order` as one operation of an input pipeline.
+
+    As a graph it would be optimised anew at each pass, which takes longer than the work.
+    """
+    arguments = [labeled, tf.cast(seed, tf.int64), tf.cast(epoch, tf.int64)]
+    return tf.ensure_shape(tf.numpy_function(_order, arguments, tf.int64), labeled.shape)
+
+
+def _order(labeled, seed, epoch):
+    with tf.device("CPU:0"):
+        return epoch_order(labeled, seed, epoch).numpy()
+
+
 def training_batches(arrays, labeled, batch_size, seed, epoch, shuffle=True):
     """An epoch of batches, in an order that depends on `seed` and the epoch alone.
 
@@ -47,16 +61,12 @@ def training_batches(arrays, labeled, batch_size, seed, epoch, shuffle=True):
     Returns:
         A `tf.data.Dataset` of `ceil(N / batch_size)` batches.
     """
-
-    def shuffled(epoch):
-        return epoch_order(labeled, seed, epoch).numpy()
+    mask = tf.constant(labeled)
 
     def order(_):
         if not shuffle:
             return tf.data.Dataset.range(len(labeled)).batch(batch_size)
-        # As a graph it would be optimised anew at each pass, which takes longer than the work.
-        indices = tf.numpy_function(shuffled, [epoch], tf.int64)
-        indices = tf.ensure_shape(indices, [len(labeled)])
+        indices = order_outside_graph(mask, seed, epoch)
         return tf.data.Dataset.from_tensor_slices(indices).batch(batch_size)
 
     def gather(indices):

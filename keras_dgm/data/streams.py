@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_dgm import checks
-from keras_dgm.data.batches import epoch_order
+from keras_dgm.data.batches import order_outside_graph
 from keras_dgm.data.dataset import DataNotFoundError
 
 WINDOW = 100_000
@@ -111,12 +111,8 @@ def _batches(windows: tf.data.Dataset, batch_size: int, seed: int) -> tf.data.Da
     """Windows of (x, y) as batches, each window in an order of its own."""
     seeds = tf.data.Dataset.random(seed, rerandomize_each_iteration=True)
 
-    def order(y: np.ndarray, window_seed: np.int64) -> np.ndarray:
-        return epoch_order(y >= 0, window_seed, 0).numpy()
-
     def shuffle(window: tuple[tf.Tensor, tf.Tensor], window_seed: tf.Tensor) -> tuple:
-        indices = tf.numpy_function(order, [window[1], window_seed], tf.int64)
-        indices = tf.ensure_shape(indices, [None])
+        indices = order_outside_graph(window[1] >= 0, window_seed, 0)
         return tuple(tf.gather(part, indices) for part in window)
 
     batch_size = checks.check_positive_integer(batch_size, argument="batch_size")
