@@ -12,6 +12,7 @@ from keras_dgm.distributions import Likelihood
 from keras_dgm.generation import figures
 from train import recipes, run_folder
 from train.callbacks import linear_decay
+from train.fitting import EVALUATION_BATCH, STEPS_PER_EXECUTION
 
 DataName = Literal["digits", "mnist", "frey_face"]
 
@@ -146,7 +147,9 @@ def train(piece, data):
         binarize=piece.binarize,
         seed=0,
     )
-    model.compile(keras.optimizers.Adam(piece.learning_rate), steps_per_execution=10)
+    model.compile(
+        keras.optimizers.Adam(piece.learning_rate), steps_per_execution=STEPS_PER_EXECUTION
+    )
     decay = linear_decay(piece.learning_rate, piece.epochs, piece.constant_fraction)
     model.fit(
         data.x_train,
@@ -155,7 +158,7 @@ def train(piece, data):
         callbacks=[decay],
         verbose=0,
     )
-    logs = model.evaluate(data.x_test, batch_size=500, verbose=0, return_dict=True)
+    logs = model.evaluate(data.x_test, batch_size=EVALUATION_BATCH, verbose=0, return_dict=True)
     return model, logs["elbo"]
 
 
