@@ -42,6 +42,7 @@ def order_outside_graph(labeled, seed, epoch):
     return tf.ensure_shape(tf.numpy_function(_order, arguments, tf.int64), labeled.shape)
 
 
+# Not a closure: TensorFlow never lets go of the function of a `tf.numpy_function`.
 def _order(labeled, seed, epoch):
     with tf.device("CPU:0"):
         return epoch_order(labeled, seed, epoch).numpy()
