@@ -5,10 +5,10 @@ from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
+from keras_dgm.serving.inference import Inference, finite_softplus
 
 from export import litert
 from export.runners import LiteRT, VerificationError
-from keras_dgm.serving.inference import Inference, finite_softplus
 
 NUM_EXAMPLES = 10
 

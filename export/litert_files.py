@@ -4,9 +4,9 @@ from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
+from keras_dgm.serving.inference import Inference, finite_softplus
 
 from export import litert, personalise
-from keras_dgm.serving.inference import Inference, finite_softplus
 
 NUM_CALIBRATION = 500
 PERSONALISE = "personalise.tflite"

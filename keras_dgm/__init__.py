@@ -8,20 +8,33 @@ if _keras.backend.backend() != "tensorflow":
         f"before Keras is imported; its backend is {_keras.backend.backend()!r}"
     )
 
-from keras_dgm import classifiers, data, evaluation, generation
+from keras_dgm import (
+    classifiers,
+    data,
+    evaluation,
+    generation,
+    likelihoods,
+    preprocessing,
+    serving,
+)
 from keras_dgm._version import __version__
-from keras_dgm.callbacks import KLWarmUp
-from keras_dgm.models import M1, M2, ConditionalM1, StackedM1M2
+from keras_dgm.models import M1, M2, VAE, ConditionalM1, StackedM1M2, Unsupported
+from keras_dgm.training.callbacks import KLWarmUp
 
 __all__ = [
     "M1",
     "M2",
+    "VAE",
     "ConditionalM1",
     "KLWarmUp",
     "StackedM1M2",
+    "Unsupported",
     "__version__",
     "classifiers",
     "data",
     "evaluation",
     "generation",
+    "likelihoods",
+    "preprocessing",
+    "serving",
 ]

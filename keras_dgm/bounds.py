@@ -5,7 +5,7 @@ papers: J, L and U are minimised, an `Elbo` is -J, -L, -U or L_k. Nothing here k
 draws a sample: x, y, z and distributions come in, tensors go out.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import tensorflow as tf
 import tensorflow_probability as tfp
@@ -17,23 +17,23 @@ class Elbo(NamedTuple):
     """A lower bound on a log-likelihood, in nats, by its two terms.
 
     Attributes:
-        log_likelihood: E_q[log p(x|.)], the reconstruction.
+        reconstruction: E_q[log p(x|.)].
         kl: what the latent variables cost: KL[q || prior].
     """
 
-    log_likelihood: tf.Tensor
+    reconstruction: tf.Tensor
     kl: tf.Tensor
 
     @property
-    def elbo(self):
-        return self.log_likelihood - self.kl
+    def elbo(self) -> tf.Tensor:
+        return self.reconstruction - self.kl
 
-    def annealed(self, kl_weight):
+    def annealed(self, kl_weight: Any) -> tf.Tensor:
         """The bound with a weighted divergence, as in a warm-up; the bound itself at 1."""
-        return self.log_likelihood - tf.cast(kl_weight, self.kl.dtype) * self.kl
+        return self.reconstruction - tf.cast(kl_weight, self.kl.dtype) * self.kl
 
 
-def minus_j(x, px_z, qz_x, pz):
+def elbo(x: tf.Tensor, px_z: Any, qz_x: Any, pz: Any) -> Elbo:
     """-J(x) of M1, equation 5: E_q(z|x)[log p(x|z)] - KL[q(z|x) || p(z)].
 
     Args:
@@ -45,12 +45,12 @@ def minus_j(x, px_z, qz_x, pz):
     Returns:
         An `Elbo` of tensors [B].
     """
-    log_likelihood = px_z.log_prob(x)
+    reconstruction = px_z.log_prob(x)
     kl = tfd.kl_divergence(qz_x, pz)
-    return Elbo(log_likelihood, kl)
+    return Elbo(reconstruction, kl)
 
 
-def log_weights(x, z, px_z, qz_x, pz):
+def log_weights(x: tf.Tensor, z: tf.Tensor, px_z: Any, qz_x: Any, pz: Any) -> Elbo:
     """log w = log p(x, z) - log q(z|x), the logarithm of an unbiased estimate of p(x).
 
     Args:
@@ -63,12 +63,12 @@ def log_weights(x, z, px_z, qz_x, pz):
     Returns:
         An `Elbo` of tensors [B, S]: the bound of one sample, its `kl` log q(z|x) - log p(z).
     """
-    log_likelihood = px_z.log_prob(x)
+    reconstruction = px_z.log_prob(x)
     kl = qz_x.log_prob(z) - pz.log_prob(z)
-    return Elbo(log_likelihood, kl)
+    return Elbo(reconstruction, kl)
 
 
-def l_k(log_w):
+def importance_weighted_bound(log_w: Elbo) -> Elbo:
     """L_k(x) of Burda et al. (2016), equation 8: E[log 1/k sum_i w_i], w_i = p(x, z_i) / q(z_i|x).
 
     L_1 is -J(x), its divergence estimated by the sample; L_k rises with k towards log p(x).
@@ -77,21 +77,21 @@ def l_k(log_w):
         log_w: the `log_weights` of k samples, tensors [B, k].
 
     Returns:
-        An `Elbo` of tensors [B]: L_k is its `elbo`; its `log_likelihood` is that of -J(x), and its
+        An `Elbo` of tensors [B]: L_k is its `elbo`; its `reconstruction` is that of -J(x), and its
         `kl` their difference, smaller than KL[q(z|x) || p(z)] by what k samples gain.
     """
-    elbo = log_mean_exp(log_w.elbo)
-    log_likelihood = tf.reduce_mean(log_w.log_likelihood, axis=-1)
-    return Elbo(log_likelihood, log_likelihood - elbo)
+    bound = log_mean_exp(log_w.elbo)
+    reconstruction = tf.reduce_mean(log_w.reconstruction, axis=-1)
+    return Elbo(reconstruction, reconstruction - bound)
 
 
-def log_mean_exp(log_w):
+def log_mean_exp(log_w: tf.Tensor) -> tf.Tensor:
     """log 1/k sum_i w_i over the last axis of log w, [..., k] -> [...]."""
     k = tf.cast(tf.shape(log_w)[-1], log_w.dtype)
     return tf.reduce_logsumexp(log_w, axis=-1) - tf.math.log(k)
 
 
-def minus_l(x, y, px_yz, qz_xy, pz, py):
+def labeled_bound(x: tf.Tensor, y: tf.Tensor, px_yz: Any, qz_xy: Any, pz: Any, py: Any) -> Elbo:
     """-L(x, y) of M2, equation 6.
 
     E_q(z|x,y)[log p(x|y,z)] + log p(y) - KL[q(z|x,y) || p(z)]; `kl` is KL[q(z|x,y) || p(z)] -
@@ -108,16 +108,16 @@ def minus_l(x, y, px_yz, qz_xy, pz, py):
     Returns:
         An `Elbo` of tensors [B, S].
     """
-    log_likelihood = px_yz.log_prob(x)
+    reconstruction = px_yz.log_prob(x)
     kl = tfd.kl_divergence(qz_xy, pz) - py.log_prob(y)
-    return Elbo(log_likelihood, kl)
+    return Elbo(reconstruction, kl)
 
 
-def minus_u(minus_l_xy, qy_x, weights=None):
+def unlabeled_bound(labeled: Elbo, qy_x: Any, weights: tf.Tensor | None = None) -> Elbo:
     """-U(x) of M2, equation 7: sum_y q(y|x) (-L(x, y)) + H[q(y|x)].
 
     Args:
-        minus_l_xy: the `Elbo` -L(x, y) of all K classes, tensors [B, K], or of S of them, [B, S].
+        labeled: the `Elbo` -L(x, y) of all K classes, tensors [B, K], or of S of them, [B, S].
         qy_x: q(y|x), batch shape [B].
         weights: [B, S], what stands for q(y|x) where the sum is over S classes; None: over all.
 
@@ -126,12 +126,18 @@ def minus_u(minus_l_xy, qy_x, weights=None):
     """
     if weights is None:
         weights = qy_x.probs_parameter()
-    log_likelihood = tf.reduce_sum(weights * minus_l_xy.log_likelihood, axis=-1)
-    kl = tf.reduce_sum(weights * minus_l_xy.kl, axis=-1) - qy_x.entropy()
-    return Elbo(log_likelihood, kl)
+    reconstruction = tf.reduce_sum(weights * labeled.reconstruction, axis=-1)
+    kl = tf.reduce_sum(weights * labeled.kl, axis=-1) - qy_x.entropy()
+    return Elbo(reconstruction, kl)
 
 
-def j_alpha(elbo, cross_entropy, labeled, alpha, labeled_fraction):
+def j_alpha(
+    elbo: tf.Tensor,
+    cross_entropy: tf.Tensor,
+    labeled: tf.Tensor,
+    alpha: float,
+    labeled_fraction: Any,
+) -> tf.Tensor:
     """J^alpha of equation 9, divided by the N training examples: a term for each example.
 
     J^alpha = sum_labelled L(x, y) + sum_unlabelled U(x) + alpha N mean_labelled[-log q(y|x)],

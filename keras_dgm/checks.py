@@ -6,9 +6,13 @@ Pure NumPy, and one or two passes over the data, so that whole data sets can be 
 import math
 import operator
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+
+# Of a data set that is checked value by value: no large temporary.
+ROWS_AT_A_TIME = 10_000
 
 
 def check_positive_integer(value: object, *, argument: str) -> int:
@@ -45,7 +49,12 @@ def check_seed(seed: object, *, argument: str = "seed") -> int:
 
 
 def check_features(
-    x: npt.ArrayLike, *, argument: str = "x", width: int | None = None, unit_interval: bool = False
+    x: npt.ArrayLike,
+    *,
+    argument: str = "x",
+    width: int | None = None,
+    likelihood: Any = None,
+    missing: bool = False,
 ) -> np.ndarray:
     """Checks examples and returns them as a float32 matrix; a view of `x` where that is possible.
 
@@ -53,14 +62,16 @@ def check_features(
         x: [N, ...], numbers; the trailing axes are flattened.
         argument: the name of `x` in error messages.
         width: D, the number of features that an example must have; None allows any.
-        unit_interval: whether values must lie in [0, 1], as a Bernoulli likelihood needs.
+        likelihood: the `Likelihood` that says which values it is over; None: any that is finite.
+        missing: whether NaN is a missing entry, not a mistake.
 
     Returns:
         float32 [N, D].
 
     Raises:
         ValueError: if `x` is empty, not numeric, has fewer than two axes or another width than
-            `width`, or holds NaN, an infinity or a value outside [0, 1] where that matters.
+            `width`, or holds an infinity, NaN that is no missing entry, or a value that
+            `likelihood` is not over.
     """
     x = _as_array(x, argument)
     if x.dtype.kind not in "buif":
@@ -79,7 +90,7 @@ def check_features(
         )
     with np.errstate(over="ignore"):
         rows = x.reshape(len(x), features).astype(np.float32, copy=False)
-    _check_values(rows, x, argument, unit_interval)
+    _check_values(rows, x, argument, likelihood, missing)
     return rows
 
 
@@ -194,21 +205,31 @@ def _as_array(values: npt.ArrayLike, argument: str) -> np.ndarray:
 
 
 def _check_values(
-    rows: np.ndarray, received: np.ndarray, argument: str, unit_interval: bool
+    rows: np.ndarray, received: np.ndarray, argument: str, likelihood: Any, missing: bool
 ) -> None:
     # min and max propagate NaN, in half the time of isfinite(rows).all() and with no temporary.
-    low, high = rows.min(), rows.max()
-    if not (np.isfinite(low) and np.isfinite(high)):
-        where = _first(~np.isfinite(rows), received.shape)
+    low, high = (np.nanmin, np.nanmax) if missing else (np.min, np.max)
+    if not (np.isfinite(low(rows)) and np.isfinite(high(rows))):
+        wrong = np.isinf(rows) if missing else ~np.isfinite(rows)
+        where = _first(wrong, received.shape)
         raise ValueError(
-            f"`{argument}` must be finite in float32, got {received[where]} at index {where}"
-        )
-    if unit_interval and (low < 0 or high > 1):
-        where = _first((rows < 0) | (rows > 1), received.shape)
-        raise ValueError(
-            f"`{argument}` must lie in [0, 1] (scale it, or use a Gaussian likelihood), "
+            f"`{argument}` must be finite in float32{', or NaN where missing' if missing else ''}, "
             f"got {received[where]} at index {where}"
         )
+    if likelihood is None:
+        return
+    for start in range(0, len(rows), ROWS_AT_A_TIME):
+        part = rows[start : start + ROWS_AT_A_TIME]
+        wrong = ~np.asarray(likelihood.accepts(part))
+        if missing:
+            wrong &= ~np.isnan(part)
+        if wrong.any():
+            row, *rest = _first(wrong, (len(part), *received.shape[1:]))
+            where = (start + row, *rest)
+            raise ValueError(
+                f"`{argument}` must {likelihood.rule} for {likelihood!r} (scale it, or use another "
+                f"likelihood), got {received[where]} at index {where}"
+            )
 
 
 def _first(mask: np.ndarray, shape: tuple[int, ...]) -> tuple[int, ...]:

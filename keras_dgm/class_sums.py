@@ -1,6 +1,5 @@
 """The sum over classes in U(x), estimated at a cost that does not grow with their number."""
 
-import keras
 import tensorflow as tf
 
 
@@ -42,30 +41,6 @@ def sum_and_sample(qy_x, k, gumbel):
     )
     weights = tf.concat([1 - tf.reduce_sum(others, axis=-1, keepdims=True), others], axis=-1)
     return tf.concat([likeliest, sampled], axis=-1), weights
-
-
-class AdaptiveClassSum(keras.callbacks.Callback):
-    """Sums over fewer classes as q(y|x) becomes sure of them.
-
-    After each epoch, the sum is cut to the smallest number of likeliest classes among K/2, K/4,
-    ..., 1 that hold 80 % of q(y|x) on average. It never grows again, so that training is compiled
-    anew a few times at most; a loaded model goes on with the number it was saved with.
-
-    Args:
-        observed: `observe(x)` of some training examples.
-    """
-
-    MASS = 0.8
-
-    def __init__(self, observed):
-        super().__init__()
-        self.observed = observed
-
-    def on_epoch_end(self, epoch, logs=None):
-        k = smallest_sum(self.model(self.observed), self.MASS)
-        if k < min(self.model.summed_classes, self.model.num_classes - 1):
-            self.model.summed_classes = k
-            self.model.make_train_function(force=True)
 
 
 def smallest_sum(probs, mass):

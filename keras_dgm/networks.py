@@ -1,5 +1,7 @@
 """Networks: tensors in, the parameters of distributions out."""
 
+from typing import Any
+
 import keras
 import numpy as np
 import tensorflow as tf
@@ -21,6 +23,32 @@ def mlp(hidden_units, output_dim, activation="softplus", output_scale=1.0, dtype
     return keras.Sequential([*hidden, output])
 
 
+def check_own(network: Any, name: str) -> Any:
+    """A network of a user's own, or None, as it is.
+
+    Raises:
+        ValueError: naming the argument, if it is no Keras layer or model, puts out probabilities
+            instead of logits, or does not say what it puts out.
+    """
+    if network is None:
+        return None
+    if not isinstance(network, keras.Layer):
+        raise ValueError(f"`{name}` must be a Keras model or layer, got {network!r}")
+    layers = getattr(network, "layers", None) or [network]
+    softmax = getattr(layers[-1], "activation", None) is keras.activations.softmax
+    if softmax or isinstance(layers[-1], keras.layers.Softmax):
+        raise ValueError(
+            f"`{name}` must put out logits and other unbounded numbers, got {network.name!r}, "
+            "which ends in a softmax: leave it out"
+        )
+    if type(network).compute_output_shape is keras.Layer.compute_output_shape:
+        raise ValueError(
+            f"`{name}` must have a method `compute_output_shape(input_shape)`, "
+            f"got a {type(network).__name__}, which has none"
+        )
+    return network
+
+
 def build(network, input_shape, output_dim, name):
     """Build `network` and make sure that it puts out `output_dim` numbers.
 
@@ -34,10 +62,14 @@ def build(network, input_shape, output_dim, name):
         raise ValueError(f"`{name}` must put out {output_dim} numbers an example, got {width}")
 
 
-def on_rows(network, *inputs):
-    """Apply a network of matrices to tensors [..., D]: one large matrix product, not a batch."""
+def on_rows(network: Any, *inputs: tf.Tensor, training: bool = False) -> tf.Tensor:
+    """Apply a network of matrices to tensors [..., D]: one large matrix product, not a batch.
+
+    So a layer that keeps statistics, as BatchNormalization does, sees all rows at once: of a sum
+    over K classes, each example K times, once in each class.
+    """
     rows = [tf.reshape(x, [-1, x.shape[-1]]) for x in inputs]
-    outputs = network(rows if len(rows) > 1 else rows[0])
+    outputs = network(rows if len(rows) > 1 else rows[0], training=training)
     return tf.reshape(outputs, [-1, *inputs[0].shape[1:-1], outputs.shape[-1]])
 
 
@@ -89,10 +121,10 @@ class ConditionalMLP(keras.layers.Layer):
         leading = np.broadcast_shapes(*([n or 1 for n in s] for s in (x_shape[:-1], y_shape)))
         return (None, *leading[1:], self.output_dim)
 
-    def call(self, inputs):
+    def call(self, inputs, training=False):
         x, y = inputs
         hidden = self.activation(on_rows(self.from_x, x) + self.from_y(y))
-        return on_rows(self.rest, hidden)
+        return on_rows(self.rest, hidden, training=training)
 
     def get_config(self):
         return {
@@ -128,11 +160,11 @@ class ConditionalNetwork(keras.layers.Layer):
         flat = [(None, x_shape[-1]), (None, self.num_classes)]
         return (*x_shape[:-1], self.network.compute_output_shape(flat)[-1])
 
-    def call(self, inputs):
+    def call(self, inputs, training=False):
         x, y = inputs
         y = tf.one_hot(y, self.num_classes, dtype=x.dtype)
         x, y = x + tf.zeros_like(y[..., :1]), y + tf.zeros_like(x[..., :1])
-        return on_rows(self.network, x, y)
+        return on_rows(self.network, x, y, training=training)
 
     def get_config(self):
         return {

@@ -27,12 +27,12 @@ def test_minus_j_is_the_log_likelihood_less_the_divergence(rng):
     px_z = diagonal_normal(tf.constant(rng.normal(size=[B, 2 * D])))
     qz_x = diagonal_normal(tf.constant(rng.normal(size=[B, 2 * Z])))
 
-    bound = bounds.minus_j(x, px_z, qz_x, standard_normal_like(qz_x))
+    bound = bounds.elbo(x, px_z, qz_x, standard_normal_like(qz_x))
 
     mean, variance = qz_x.mean().numpy(), qz_x.variance().numpy()
     kl = 0.5 * np.sum(mean**2 + variance - np.log(variance) - 1, axis=-1)
     np.testing.assert_allclose(bound.kl, kl, rtol=1e-12)
-    np.testing.assert_allclose(bound.log_likelihood, px_z.log_prob(x), rtol=1e-12)
+    np.testing.assert_allclose(bound.reconstruction, px_z.log_prob(x), rtol=1e-12)
     np.testing.assert_allclose(bound.elbo, px_z.log_prob(x) - kl, rtol=1e-12)
 
 
@@ -44,37 +44,37 @@ def test_minus_l_adds_the_log_prior_of_the_class(rng):
     pz = standard_normal_like(qz_xy)
     prior = np.array([0.1, 0.2, 0.3, 0.4])
 
-    bound = bounds.minus_l(x, y, px_yz, qz_xy, pz, categorical(tf.math.log(prior)))
+    bound = bounds.labeled_bound(x, y, px_yz, qz_xy, pz, categorical(tf.math.log(prior)))
 
-    minus_j = bounds.minus_j(x, px_yz, qz_xy, pz)
+    minus_j = bounds.elbo(x, px_yz, qz_xy, pz)
     assert bound.elbo.shape == [B, 2]
     np.testing.assert_allclose(bound.elbo, minus_j.elbo + np.log(prior)[y], rtol=1e-12)
-    np.testing.assert_allclose(bound.log_likelihood, minus_j.log_likelihood, rtol=1e-12)
+    np.testing.assert_allclose(bound.reconstruction, minus_j.log_likelihood, rtol=1e-12)
 
 
 def test_minus_u_is_the_expectation_plus_the_entropy(rng, minus_l):
     qy_x = categorical(tf.constant(rng.normal(size=[B, K])))
     q = qy_x.probs_parameter().numpy()
 
-    bound = bounds.minus_u(minus_l, qy_x)
+    bound = bounds.unlabeled_bound(minus_l, qy_x)
 
     expected = np.sum(q * minus_l.elbo, axis=-1) - np.sum(q * np.log(q), axis=-1)
     np.testing.assert_allclose(bound.elbo, expected, rtol=1e-12)
-    np.testing.assert_allclose(bound.log_likelihood, np.sum(q * minus_l.log_likelihood, -1))
+    np.testing.assert_allclose(bound.reconstruction, np.sum(q * minus_l.log_likelihood, -1))
 
 
 def test_minus_u_is_below_the_log_sum_by_the_divergence_of_qy_x(rng, minus_l):
     """-U(x) = logsumexp_y(-L(x, y)) - KL[q(y|x) || softmax(-L(x, y))]."""
     qy_x = categorical(tf.constant(rng.normal(size=[B, K])))
 
-    gap = tf.reduce_logsumexp(minus_l.elbo, -1) - bounds.minus_u(minus_l, qy_x).elbo
+    gap = tf.reduce_logsumexp(minus_l.elbo, -1) - bounds.unlabeled_bound(minus_l, qy_x).elbo
 
     assert np.all(gap > 0)
     np.testing.assert_allclose(gap, tfd.kl_divergence(qy_x, categorical(minus_l.elbo)), rtol=1e-10)
 
 
 def test_minus_u_reaches_the_log_sum_where_qy_x_is_the_posterior(minus_l):
-    bound = bounds.minus_u(minus_l, categorical(minus_l.elbo))
+    bound = bounds.unlabeled_bound(minus_l, categorical(minus_l.elbo))
 
     np.testing.assert_allclose(bound.elbo, tf.reduce_logsumexp(minus_l.elbo, -1), rtol=1e-12)
 
@@ -84,7 +84,7 @@ def test_minus_u_of_a_certain_classifier_is_minus_l(minus_l):
     logits = tf.constant(1000.0 * np.eye(K)[[0, 1, 2, 3, 0]])
     with tf.GradientTape() as tape:
         tape.watch(logits)
-        minus_u = bounds.minus_u(minus_l, categorical(logits)).elbo
+        minus_u = bounds.unlabeled_bound(minus_l, categorical(logits)).elbo
 
     np.testing.assert_allclose(minus_u, minus_l.elbo.numpy()[np.arange(B), [0, 1, 2, 3, 0]])
     assert np.all(np.isfinite(tape.gradient(minus_u, logits)))

@@ -11,7 +11,7 @@ import scipy.special
 import tensorflow as tf
 from hypothesis import strategies as st
 
-from keras_dgm import activations, bounds, distributions
+from keras_dgm import activations, bounds, distributions, likelihoods
 
 SIZE, MAX = 8, float(np.finfo(np.float32).max)
 SETTINGS = hypothesis.settings(max_examples=100, deadline=None, derandomize=True)
@@ -88,8 +88,8 @@ def test_the_classification(logits, label):
 def test_the_terms_of_minus_j_bernoulli(x, logits, mean, log_variance, noise):
     def terms(logits, mean, log_variance):
         qz_x = distributions.diagonal_normal(tf.concat([mean, log_variance], 0))
-        px_z = distributions.Likelihood("bernoulli")(logits)
-        bound = bounds.minus_j(x, px_z, qz_x, distributions.standard_normal_like(qz_x))
+        px_z = likelihoods.Bernoulli()(logits)
+        bound = bounds.elbo(x, px_z, qz_x, distributions.standard_normal_like(qz_x))
         z = distributions.reparameterize(qz_x, noise)
         return tf.concat([tf.stack(bound), z], 0)
 
@@ -100,7 +100,7 @@ def test_the_terms_of_minus_j_bernoulli(x, logits, mean, log_variance, noise):
 @hypothesis.given(SQUARED, SQUARED, ANY)
 def test_the_reconstruction_by_a_gaussian(x, mean, log_variance):
     def log_likelihood(mean, log_variance):
-        px_z = distributions.Likelihood("gaussian")(tf.concat([mean, log_variance], 0))
+        px_z = likelihoods.Gaussian()(tf.concat([mean, log_variance], 0))
         return px_z.log_prob(x)
 
     assert_finite(value_and_gradients(log_likelihood, mean, log_variance))
@@ -114,7 +114,7 @@ def test_the_terms_of_minus_u(log_likelihood, kl, logits):
     def terms(log_likelihood, kl, logits):
         qy_x = distributions.categorical(logits[None])
         minus_l = bounds.Elbo(log_likelihood[None], kl[None])
-        return tf.concat(bounds.minus_u(minus_l, qy_x), 0)
+        return tf.concat(bounds.unlabeled_bound(minus_l, qy_x), 0)
 
     value, *_ = value_and_gradients(terms, log_likelihood, kl, logits)
     assert_finite([value])

@@ -5,6 +5,8 @@ import math
 import numpy as np
 import tensorflow as tf
 
+PASS_SALT = 7919
+
 
 def epoch_order(labeled, seed, epoch):
     """A fresh order of the examples in which the labelled ones are spread evenly.
@@ -48,7 +50,7 @@ def _order(labeled, seed, epoch):
         return epoch_order(labeled, seed, epoch).numpy()
 
 
-def training_batches(arrays, labeled, batch_size, seed, epoch, shuffle=True):
+def training_batches(arrays, labeled, batch_size, seed, epoch, shuffle=True, endless=False):
     """An epoch of batches, in an order that depends on `seed` and the epoch alone.
 
     Args:
@@ -58,25 +60,28 @@ def training_batches(arrays, labeled, batch_size, seed, epoch, shuffle=True):
         seed: an integer.
         epoch: an integer or a `tf.Variable` of one, read whenever a pass over the data starts.
         shuffle: False keeps the order of the arrays.
+        endless: pass after pass, each in an order of its own.
 
     Returns:
-        A `tf.data.Dataset` of `ceil(N / batch_size)` batches.
+        A `tf.data.Dataset` of `ceil(N / batch_size)` batches a pass.
     """
     mask = tf.constant(labeled)
 
-    def order(_):
+    def order(number):
         if not shuffle:
             return tf.data.Dataset.range(len(labeled)).batch(batch_size)
-        indices = order_outside_graph(mask, seed, epoch)
+        indices = order_outside_graph(mask, seed + PASS_SALT * number, epoch)
         return tf.data.Dataset.from_tensor_slices(indices).batch(batch_size)
 
     def gather(indices):
         return tf.nest.map_structure(lambda a: None if a is None else tf.gather(a, indices), arrays)
 
     steps = math.ceil(len(labeled) / batch_size)
-    one_pass = tf.data.Dataset.from_tensors(0).flat_map(order).map(gather)
-    one_pass = one_pass.apply(tf.data.experimental.assert_cardinality(steps)).prefetch(2)
-    return one_pass.with_options(untuned())
+    passes = tf.data.Dataset.counter() if endless else tf.data.Dataset.range(1)
+    steps = tf.data.INFINITE_CARDINALITY if endless else steps
+    found = passes.flat_map(order).map(gather)
+    found = found.apply(tf.data.experimental.assert_cardinality(steps)).prefetch(2)
+    return found.with_options(untuned())
 
 
 def evaluation_batches(arrays, batch_size):

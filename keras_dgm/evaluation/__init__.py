@@ -1,6 +1,16 @@
-"""How good a trained model is: log p(x) and p(y|x), by importance sampling."""
+"""How good a trained model is, in numbers: log p(x), p(y|x), errors, calibration, collapse."""
 
-from keras_dgm.evaluation.classification import posterior_probs
+from keras_dgm.evaluation.calibration import Calibration, calibration, confusion
+from keras_dgm.evaluation.collapse import kl_per_dimension
 from keras_dgm.evaluation.likelihood import LogLikelihood, log_likelihood
+from keras_dgm.evaluation.posterior import posterior_probs
 
-__all__ = ["LogLikelihood", "log_likelihood", "posterior_probs"]
+__all__ = [
+    "Calibration",
+    "LogLikelihood",
+    "calibration",
+    "confusion",
+    "kl_per_dimension",
+    "log_likelihood",
+    "posterior_probs",
+]

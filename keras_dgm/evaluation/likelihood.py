@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import math
 
 import keras
 import numpy as np
@@ -9,7 +10,6 @@ import tensorflow as tf
 from scipy import special
 
 from keras_dgm import checks
-from keras_dgm.models import M1, M2, StackedM1M2
 
 # Numbers in the largest tensor of a chunk of samples: 16 MB of float32.
 CHUNK = 2**22
@@ -27,14 +27,14 @@ class LogLikelihood:
         stderr: [N], its Monte-Carlo standard error (delta method); NaN from one sample. Trust it
             where `ess` is not small: weights that were never met do not show in it.
         ess: [N], the effective sample size, (sum w)^2 / sum w^2, from 1 to `num_samples`.
-        log_p_xy: [N, K], log p(x, y) for every class; None for M1.
+        log_p_xy: [N, K], log p(x, y) for every class; [N, 1], log p(x), without classes.
         num_samples: how many importance samples an estimate is made of.
     """
 
     log_p: np.ndarray
     stderr: np.ndarray
     ess: np.ndarray
-    log_p_xy: np.ndarray | None
+    log_p_xy: np.ndarray
     num_samples: int
 
     @property
@@ -53,7 +53,7 @@ def log_likelihood(
     x,
     num_samples=5000,
     *,
-    binarize=None,
+    binarize=True,
     batch_size=100,
     seed=0,
     jit_compile=True,
@@ -76,10 +76,10 @@ def log_likelihood(
     `preprocessor`, the density is that of what it puts out.
 
     Args:
-        model: an `M1`, `M2` or `StackedM1M2` that has been built.
+        model: a built `M1`, `M2` or `StackedM1M2`.
         x: [N, D] or [N, ...], raw data.
         num_samples: S, of each example. They are drawn in chunks: memory does not grow with S.
-        binarize: whether to draw x in {0, 1}; None: as the model was trained.
+        binarize: whether x is drawn as in training: by a `Bernoulli`, in {0, 1}.
         batch_size: examples at a time.
         seed: of the binarisation and the samples; the same arguments give the same estimates.
         jit_compile: False for networks of your own that XLA cannot compile.
@@ -96,6 +96,7 @@ def log_likelihood(
     """
     num_samples = checks.check_positive_integer(num_samples, argument="num_samples")
     batch_size = checks.check_positive_integer(batch_size, argument="batch_size")
+    model.check_built()
     x = observations(model, x, binarize, checks.check_seed(seed))
     batch_size = min(batch_size, len(x))
     chunk = samples_at_once(model, x, batch_size, num_samples)
@@ -114,40 +115,31 @@ def log_likelihood(
             shape = len(batch), min(chunk, num_samples - drawn)
             noise = _noise(model, shape, x.dtype, seed, (start, drawn))
             of_chunk = summed(batch, noise)
-            log_w = np.logaddexp(log_w, of_chunk[0])  # [B, K], or [B, 1] for M1
+            log_w = np.logaddexp(log_w, of_chunk[0])  # [B, K]
             log_w2 = np.logaddexp(log_w2, of_chunk[1])  # [B]
             bar.add(1)
         batches.append((log_w, log_w2))
     of_classes, of_squares = (np.concatenate(parts) for parts in zip(*batches, strict=True))
-    return _estimate(of_classes, of_squares, num_samples, model)
+    return _estimate(of_classes, of_squares, num_samples)
 
 
 def observations(model, x, binarize, seed):
-    """What log p(x) is of, an array [N, width]: x preprocessed, and binarised as `binarize` says.
-
-    Raises:
-        ValueError: if `model` is none of the models, or not built, or `x` is not data for it.
-    """
-    if not isinstance(model, (M1, M2)) or not model.built:
-        raise ValueError(
-            f"`model` must be an M1, M2 or StackedM1M2 that has been built or fitted, got {model!r}"
-        )
-    bottom = model.m1 if isinstance(model, StackedM1M2) else model
-    bernoulli = bottom.likelihood.name == "bernoulli"
-    if binarize and not bernoulli:
-        raise ValueError(
-            f"`binarize` must be None or False under a gaussian likelihood, got {binarize!r}"
-        )
-    x = bottom.observe_all(bottom.check_features(x))["x"].numpy()
-    if bernoulli and (bottom.binarize if binarize is None else binarize):
-        x = (np.random.default_rng(seed).random(x.shape) < x).astype(x.dtype)
-    return x
+    """What log p(x) is of, an array [N, W]: x preprocessed, and drawn as `binarize` says."""
+    bottom = next(iter(model.latents().values()))
+    x = bottom.observe(bottom.check_features(x))
+    bottom.check_observation(x)
+    if not binarize:
+        return x.location.numpy()
+    rng = np.random.default_rng(seed)
+    return np.asarray(
+        bottom.likelihood.sample_observation(x.location, lambda shape: rng.random(shape))
+    )
 
 
 def samples_at_once(model, x, batch_size, num_samples):
     """How many samples of a batch's examples fit into a chunk."""
-    classes = model.num_classes if isinstance(model, M2) else 1
-    widest = classes * max([x.shape[-1], *model.hidden_units])
+    classes = max(math.prod(shape[:-1]) for shape in tf.nest.flatten(model.noise_shape))
+    widest = classes * max([x.shape[-1], *(weight.shape[-1] for weight in model.weights)])
     return max(1, min(num_samples, CHUNK // (batch_size * widest)))
 
 
@@ -165,15 +157,13 @@ def _noise(model, shape, dtype, seed, position):
 
 
 def _log_sums(model, x, noise):
-    """log sum_s w_sy, [B, K] (M1: [B, 1]), and log sum_s (sum_y w_sy)^2, [B], in float64."""
-    log_w = tf.cast(model.log_weights(x, noise).elbo, tf.float64)
-    if isinstance(model, M1):
-        log_w = log_w[..., None]  # [B, S, 1]
+    """log sum_s w_sy, [B, K], and log sum_s (sum_y w_sy)^2, [B], in float64."""
+    log_w = tf.cast(model.joint_log_weights(x, noise), tf.float64)  # [B, S, K]
     log_w2 = 2 * tf.reduce_logsumexp(log_w, axis=-1)
     return tf.reduce_logsumexp(log_w, axis=1), tf.reduce_logsumexp(log_w2, axis=1)
 
 
-def _estimate(log_w, log_w2, num_samples, model):
+def _estimate(log_w, log_w2, num_samples):
     """The `LogLikelihood` of log sum_s w_sy, [N, K], and log sum_s (sum_y w_sy)^2, [N]."""
     log_p_xy = log_w - np.log(num_samples)
     log_p = special.logsumexp(log_p_xy, axis=-1)
@@ -185,6 +175,6 @@ def _estimate(log_w, log_w2, num_samples, model):
         log_p=log_p,
         stderr=stderr,
         ess=num_samples / relative,
-        log_p_xy=None if isinstance(model, M1) else log_p_xy,
+        log_p_xy=log_p_xy,
         num_samples=num_samples,
     )

@@ -3,25 +3,20 @@
 `keras_dgm.generation.figures` draws them with matplotlib, which the rest does without.
 """
 
-from keras_dgm.generation.classification import Calibration, calibration, confusion
 from keras_dgm.generation.imputation import error_of_missing, fill_with_mean, imputations, impute
-from keras_dgm.generation.latent import kl_per_dimension, project
+from keras_dgm.generation.latent import project
 from keras_dgm.generation.logger import ImageLogger
 from keras_dgm.generation.masks import centre, left_half
 from keras_dgm.generation.samples import manifold, samples, styles
 from keras_dgm.generation.tiles import tile
 
 __all__ = [
-    "Calibration",
     "ImageLogger",
-    "calibration",
     "centre",
-    "confusion",
     "error_of_missing",
     "fill_with_mean",
     "imputations",
     "impute",
-    "kl_per_dimension",
     "left_half",
     "manifold",
     "project",

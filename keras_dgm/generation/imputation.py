@@ -7,8 +7,6 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 from keras_dgm import checks
-from keras_dgm.generation.requirements import check_model
-from keras_dgm.models import M1
 
 
 def imputations(model, x, observed, num_steps=100, seed=0):
@@ -20,7 +18,8 @@ def imputations(model, x, observed, num_steps=100, seed=0):
     M1 that may not hold: compare with `fill_with_mean`.
 
     Args:
-        model: a built `M1` without a preprocessor, whose likelihood is over x itself.
+        model: a built `M1` without a preprocessor, whose likelihood is over x itself; or an M1+M2
+            on one.
         x: array [N, D] or [N, ...]; its missing pixels are not looked at and may be NaN.
         observed: booleans, [D] alike for all examples or [N, D], or in the shape of an example or
             of `x`.
@@ -38,7 +37,8 @@ def imputations(model, x, observed, num_steps=100, seed=0):
     References:
         Rezende, Mohamed and Wierstra (2014), arXiv 1401.4082, appendix F.
     """
-    check_model(model, M1)
+    model = model.as_m1()
+    model.check_built()
     if model.preprocessor is not None:
         raise ValueError(
             "`model` must have a likelihood over x itself, got one with the preprocessor "

@@ -7,10 +7,8 @@ import numpy as np
 import tensorflow as tf
 
 from keras_dgm import checks
-from keras_dgm.generation.requirements import check_model
 from keras_dgm.generation.samples import samples
 from keras_dgm.generation.tiles import tile
-from keras_dgm.models import M1, M2
 
 
 class ImageLogger(keras.callbacks.Callback):
@@ -47,7 +45,7 @@ class ImageLogger(keras.callbacks.Callback):
         self.num_samples = checks.check_positive_integer(num_samples, argument="num_samples")
 
     def on_train_begin(self, logs=None):
-        check_model(self.model, M1, M2)
+        samples(self.model, 1)  # Or it says that it has none.
         if math.prod(self.image_shape) != self.model.input_dim:
             raise ValueError(
                 f"`image_shape` must have the {self.model.input_dim} pixels of the model's data, "
@@ -69,14 +67,5 @@ class ImageLogger(keras.callbacks.Callback):
 
     def sheets(self):
         """What is written, by name: images [R, C, D]."""
-        is_m1 = isinstance(self.model, M1)
-        drawn = samples(self.model, self.num_samples)
-        sheets = {"samples": drawn[None] if is_m1 else drawn}
-        if self.x is None:
-            return sheets
-        if is_m1:
-            sheets["reconstructions"] = np.stack([self.x, self.model(self.x)])
-        else:
-            analogies = self.model.analogies(self.x)
-            sheets["analogies"] = np.concatenate([self.x[:, None], analogies], axis=1)
-        return sheets
+        sheets = {"samples": samples(self.model, self.num_samples)}
+        return sheets if self.x is None else sheets | self.model.illustration(self.x)

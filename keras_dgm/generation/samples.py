@@ -4,8 +4,6 @@ import numpy as np
 from scipy import stats
 
 from keras_dgm import checks
-from keras_dgm.generation.requirements import check_model
-from keras_dgm.models import M1, M2
 
 
 def samples(model, num_samples=10, seed=0):
@@ -17,19 +15,15 @@ def samples(model, num_samples=10, seed=0):
         seed: of the draws.
 
     Returns:
-        Raw data [N, D] of M1, [K, N, D] of M2 and M1+M2.
+        Raw data [K, N, D]; of M1, which has no classes, [1, N, D].
 
     Raises:
         ValueError: if an argument is out of range.
     """
-    check_model(model, M1, M2)
+    model.check_built()
     num_samples = checks.check_positive_integer(num_samples, argument="num_samples")
     rng = np.random.default_rng(checks.check_seed(seed))
-    if isinstance(model, M1):
-        return model.generate(rng.standard_normal([num_samples, model.latent_dim]))
-    y = np.repeat(np.arange(model.num_classes), num_samples)
-    images = model.generate(y, rng.standard_normal([len(y), model.latent_dim]))
-    return images.reshape(model.num_classes, num_samples, -1)
+    return model.samples(rng.standard_normal([num_samples, model.latent_dim]))
 
 
 def quantiles(size):
@@ -61,10 +55,11 @@ def manifold(model, size=20):
     References:
         Kingma and Welling (2014), arXiv 1312.6114, figure 4.
     """
-    check_model(model, M1, latent_dim=2)
+    m1 = model.as_m1()
+    m1.check_latent_dim(2)
     size = checks.check_positive_integer(size, argument="size")
     z = plane(quantiles(size))
-    return model.generate(z.reshape(-1, 2)).reshape(size, size, -1)
+    return m1.generate(z.reshape(-1, 2)).reshape(size, size, -1)
 
 
 def styles(model, classes, size=15, limit=5.0):
@@ -86,9 +81,9 @@ def styles(model, classes, size=15, limit=5.0):
     References:
         Kingma et al. (2014), arXiv 1406.5298, figure 1 (a).
     """
-    check_model(model, M2, latent_dim=2)
+    model.check_latent_dim(2)
     classes = checks.check_labels(
-        classes, num_classes=model.num_classes, argument="classes", lowest=0
+        classes, num_classes=model.check_num_classes(), argument="classes", lowest=0
     )
     size = checks.check_positive_integer(size, argument="size")
     if not 0 < limit < float("inf"):

@@ -1,8 +1,11 @@
-"""The models: M1, M2, their stack, and M1 given a part of x."""
+"""The models: M1 (the VAE), M2, their stack, and M1 given a part of x."""
 
+from keras_dgm.models.base import Unsupported
 from keras_dgm.models.conditional import ConditionalM1
 from keras_dgm.models.m1 import M1
 from keras_dgm.models.m2 import M2
 from keras_dgm.models.stacked import StackedM1M2
 
-__all__ = ["M1", "M2", "ConditionalM1", "StackedM1M2"]
+VAE = M1
+
+__all__ = ["M1", "M2", "VAE", "ConditionalM1", "StackedM1M2", "Unsupported"]

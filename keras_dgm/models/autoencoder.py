@@ -1,8 +1,15 @@
 """What M1 and its conditional form share: an encoder, a decoder, features."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import keras
+import numpy as np
+import numpy.typing as npt
+import tensorflow as tf
 
 from keras_dgm import checks, distributions, networks
+from keras_dgm.likelihoods import Likelihood
 from keras_dgm.models.base import DeepGenerativeModel, serialize
 
 
@@ -21,27 +28,26 @@ class Autoencoder(DeepGenerativeModel):
 
     def __init__(
         self,
-        latent_dim,
-        hidden_units,
+        latent_dim: int,
+        hidden_units: Sequence[int],
         *,
-        activation="softplus",
-        likelihood="bernoulli",
-        encoder=None,
-        decoder=None,
-        **kwargs,
+        activation: Any = "softplus",
+        likelihood: str | Likelihood = "bernoulli",
+        encoder: keras.Layer | None = None,
+        decoder: keras.Layer | None = None,
+        **kwargs: Any,
     ):
         super().__init__(latent_dim, likelihood=likelihood, **kwargs)
         self.hidden_units = checks.check_widths(hidden_units, argument="hidden_units")
         self.activation = keras.activations.get(activation)
-        self.encoder = encoder
-        self.decoder = decoder
+        self.encoder = networks.check_own(encoder, "encoder")
+        self.decoder = networks.check_own(decoder, "decoder")
         self._own_networks = {"encoder": encoder, "decoder": decoder}
 
-    def build_coders(self, width, decoder_width, modeled_width):
+    def build_coders(self, decoder_width: int, modeled_width: int) -> None:
         """Create and build both networks.
 
         Args:
-            width: of what the encoder sees.
             decoder_width: of what the decoder sees.
             modeled_width: of what the decoder puts out the distribution of.
         """
@@ -51,23 +57,27 @@ class Autoencoder(DeepGenerativeModel):
             self.encoder = networks.mlp(self.hidden_units, code_size, **options)
         if self.decoder is None:
             self.decoder = networks.mlp(self.hidden_units[::-1], params_size, **options)
-        networks.build(self.encoder, (None, width), code_size, name="encoder")
+        networks.build(self.encoder, (None, self.inputs_dim), code_size, name="encoder")
         networks.build(self.decoder, (None, decoder_width), params_size, name="decoder")
 
-    def qz_x(self, x):
-        """q(z|x) of an observation x [B, width]."""
-        return distributions.diagonal_normal(self.encoder(x))
+    def qz_x(self, x: tf.Tensor, training: bool = False) -> Any:
+        """q(z|x) of an observation x [B, W]."""
+        return distributions.diagonal_normal(self.encoder(self.as_inputs(x), training=training))
 
-    def posterior(self, x):
+    def posterior(self, x: Any) -> Any:
         """q(z|x) of raw data [B, D]."""
-        return self.qz_x(self.observe(x)["x"])
+        return self.qz_x(self.observe(x).location)
 
-    def embed(self, x, batch_size=1000):
+    def kl_per_dimension(self, x: Any) -> tf.Tensor:
+        """KL[q(z_d|x) || p(z_d)] of each latent dimension, [B, Z], of raw data [B, D]."""
+        return distributions.kl_per_dimension(self.posterior(x))
+
+    def embed(self, x: npt.ArrayLike, batch_size: int = 1000) -> np.ndarray:
         """The mean of q(z|x), a NumPy array [N, Z], of an array x [N, D] or [N, ...]."""
         x = self.check_features(x)
         return self.in_batches(lambda x: self.posterior(x).mean(), x, batch_size=batch_size)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {
             **super().get_config(),
             "hidden_units": self.hidden_units,

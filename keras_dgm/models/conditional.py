@@ -1,12 +1,16 @@
 """The conditional variational autoencoder: some of x is given, the rest is modelled."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import keras
 import numpy as np
+import numpy.typing as npt
 import tensorflow as tf
 
 from keras_dgm import bounds, checks, distributions, networks
 from keras_dgm.models.autoencoder import Autoencoder
-from keras_dgm.models.training import StepOutput
+from keras_dgm.training.step import StepOutput
 
 
 @keras.saving.register_keras_serializable(package=networks.PACKAGE)
@@ -25,11 +29,8 @@ class ConditionalM1(Autoencoder):
         latent_dim: Z, the size of z.
         hidden_units: widths of the encoder's hidden layers; the decoder's are the reverse.
         activation: of the hidden layers.
-        likelihood: p(x'|c,z), `"bernoulli"` or `"bounded_gaussian"` for x in [0, 1] or
-            `"gaussian"` for real x.
-        likelihood_scale: a fixed standard deviation of the gaussian likelihoods; None: learned.
-        binarize: under the Bernoulli likelihood, draw x in {0, 1} with probability x afresh at
-            each step.
+        likelihood: p(x'|c,z), a name of `keras_dgm.likelihoods.NAMES` or a `Likelihood` that is
+            over any number of columns.
         weight_prior: add a N(0, 1) prior over the weights (MAP estimation).
         encoder: a Keras model of your own from x [B, D] to [B, 2 Z], means and log variances.
         decoder: a Keras model of your own from (c, z), [B, C + Z], to the parameters of p(x'|c,z)
@@ -48,8 +49,16 @@ class ConditionalM1(Autoencoder):
         NIPS 2015.
     """
 
-    def __init__(self, condition, latent_dim=50, hidden_units=(600, 600), **kwargs):
-        super().__init__(latent_dim, hidden_units, preprocessor=None, **kwargs)
+    title = "ConditionalM1"
+
+    def __init__(
+        self,
+        condition: Sequence[int],
+        latent_dim: int = 50,
+        hidden_units: Sequence[int] = (600, 600),
+        **kwargs: Any,
+    ):
+        super().__init__(latent_dim, hidden_units, preprocessor=None, missing=False, **kwargs)
         columns = np.asarray(condition)
         if (
             columns.ndim != 1
@@ -62,35 +71,39 @@ class ConditionalM1(Autoencoder):
             )
         self.condition = columns.tolist()
 
-    def build_networks(self, width):
+    def build_networks(self, width: int) -> None:
         self.rest = np.setdiff1d(np.arange(width), self.condition).tolist()
         if max(self.condition) >= width or not self.rest:
             raise ValueError(
                 f"`condition` must be integers from 0 to {width - 1}, not all of them, "
                 f"got {self.condition}"
             )
-        self.build_coders(width, len(self.condition) + self.latent_dim, len(self.rest))
+        self.build_coders(len(self.condition) + self.latent_dim, len(self.rest))
 
-    def sample_noise(self, batch_size, training=True):
+    def sample_noise(self, batch_size: Any, training: bool = True) -> tf.Tensor:
         return self.draw_normal(batch_size, self.latent_dim)
 
-    def given(self, x):
+    def given(self, x: Any) -> tf.Tensor:
         """c [..., C] of x [..., D]."""
         return tf.gather(x, self.condition, axis=-1)
 
-    def px_cz(self, c, z):
-        """p(x'|c,z) of c [..., C] and z [..., Z], over the other columns."""
-        return self.likelihood(networks.on_rows(self.decoder, tf.concat([c, z], axis=-1)))
+    def decoded(self, c: tf.Tensor, z: tf.Tensor, training: bool = False) -> tf.Tensor:
+        """The parameters of p(x'|c,z) of c [..., C] and z [..., Z]."""
+        return networks.on_rows(self.decoder, tf.concat([c, z], axis=-1), training=training)
 
-    def objective(self, x, y, noise, training):
-        qz_x = self.qz_x(x)
+    def px_cz(self, c: tf.Tensor, z: tf.Tensor, training: bool = False) -> Any:
+        """p(x'|c,z), over the other columns."""
+        return self.likelihood(self.decoded(c, z, training))
+
+    def objective(self, x: tf.Tensor, y: Any, noise: tf.Tensor, training: bool) -> StepOutput:
+        qz_x = self.qz_x(x, training)
         z = distributions.reparameterize(qz_x, noise)
-        px_cz = self.px_cz(self.given(x), z)
+        px_cz = self.px_cz(self.given(x), z, training)
         pz = distributions.standard_normal_like(qz_x)
-        bound = bounds.minus_j(tf.gather(x, self.rest, axis=-1), px_cz, qz_x, pz)
+        bound = bounds.elbo(tf.gather(x, self.rest, axis=-1), px_cz, qz_x, pz)
         return StepOutput(loss=-bound.elbo, bound=bound)
 
-    def check_data(self, x, y, sample_weight):
+    def check_data(self, x: Any, y: Any, sample_weight: Any) -> tuple[np.ndarray, Any, Any]:
         if y is not None:
             raise ValueError(
                 "`y` must be None: `condition` says which columns of x are given; got "
@@ -98,17 +111,21 @@ class ConditionalM1(Autoencoder):
             )
         return super().check_data(x, y, sample_weight)
 
-    def call(self, x):
-        x = x["x"] if isinstance(x, dict) else self.observe(x)["x"]
-        return self.decode(self.given(x), self.qz_x(x).mean())
+    def call(self, x: Any, training: bool = False) -> tf.Tensor:
+        x = self.observe(x).location
+        return self.decode(self.given(x), self.qz_x(x, training).mean(), training)
 
-    def decode(self, c, z):
+    def decode(self, c: tf.Tensor, z: tf.Tensor, training: bool = False) -> tf.Tensor:
         """x [..., D] of c [..., C] and the mean of p(x'|c,z), z [..., Z]."""
         c, z = (tf.cast(part, self.variable_dtype) for part in (c, z))
+        params = self.decoded(c, z, training)
+        rest = self.likelihood.mean(params[..., : self.likelihood.mean_size(len(self.rest))])
         order = np.argsort([*self.condition, *self.rest])
-        return tf.gather(tf.concat([c, self.px_cz(c, z).mean()], axis=-1), order, axis=-1)
+        return tf.gather(tf.concat([c, rest], axis=-1), order, axis=-1)
 
-    def complete(self, x, num_samples=1, z=None, batch_size=100):
+    def complete(
+        self, x: npt.ArrayLike, num_samples: int = 1, z: Any = None, batch_size: int = 100
+    ) -> np.ndarray:
         """Completions of the given columns, a NumPy array [N, S, D].
 
         Args:
@@ -116,7 +133,8 @@ class ConditionalM1(Autoencoder):
             num_samples: S, draws of z from p(z) for each example.
             z: array [S, Z] in their place, the same for every example; None: they are drawn.
         """
-        x = np.array(x, np.float32).reshape(len(x), -1)
+        x = np.array(x, np.float32)
+        x = x.reshape(len(x), -1)
         x[:, np.setdiff1d(np.arange(x.shape[1]), self.condition)] = 0
         c = self.given(self.check_features(x))[:, None]  # [N, 1, C]
         S = checks.check_positive_integer(
@@ -130,10 +148,7 @@ class ConditionalM1(Autoencoder):
             lambda c, z: self.decode(tf.repeat(c, S, axis=1), z), c, z, batch_size=batch_size
         )
 
-    def export(self, filepath, *args, **kwargs):
-        raise NotImplementedError("ConditionalM1 has no serving signatures; use `save`")
-
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         config = super().get_config()
-        del config["preprocessor"]
+        del config["preprocessor"], config["missing"]
         return {**config, "condition": self.condition}

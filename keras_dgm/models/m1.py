@@ -1,11 +1,18 @@
 """M1, the variational autoencoder."""
 
+from collections.abc import Callable, Sequence
+from typing import Any
+
 import keras
+import numpy as np
 import tensorflow as tf
 
 from keras_dgm import bounds, checks, distributions, networks
 from keras_dgm.models.autoencoder import Autoencoder
-from keras_dgm.models.training import StepOutput
+from keras_dgm.serving import folding
+from keras_dgm.serving.deployed import DeployedM1
+from keras_dgm.serving.endpoint import Endpoint, Latent, Seed, draw, drawn
+from keras_dgm.training.step import StepOutput
 
 
 @keras.saving.register_keras_serializable(package=networks.PACKAGE)
@@ -22,15 +29,14 @@ class M1(Autoencoder):
         num_samples: k, how many z are drawn for an example at each step; 1: -J(x), with its exact
             divergence; more: L_k(x).
         activation: of the hidden layers.
-        likelihood: p(x|z), `"bernoulli"` or `"bounded_gaussian"` for x in [0, 1], or
-            `"gaussian"` for real x.
-        likelihood_scale: a fixed standard deviation of the gaussian likelihoods; None: learned.
-        binarize: under the Bernoulli likelihood, draw x in {0, 1} with probability x afresh at
-            each step.
+        likelihood: p(x|z), a name of `keras_dgm.likelihoods.NAMES` or a `Likelihood`:
+            `"bernoulli"` or `"bounded_gaussian"` for x in [0, 1], `"gaussian"` for real x.
+        missing: whether NaN in x is a missing entry.
         weight_prior: add a N(0, 1) prior over the weights (MAP estimation), as the paper's code.
         encoder: a Keras model of your own from x [B, D] to [B, 2 Z], means and log variances.
-        decoder: a Keras model of your own from z [B, Z] to the parameters of p(x|z): logits or
-            means [B, D], or means and log variances [B, 2 D].
+        decoder: a Keras model of your own from z [B, Z] to the parameters of p(x|z), as many as the
+            likelihood's `params_size`: logits or means [B, D], or means and log variances
+            [B, 2 D].
         preprocessor: an adapted layer that maps x to what is modelled, `PCA` say.
         seed: of the noise and of the order of the examples; None: a random one.
 
@@ -45,71 +51,97 @@ class M1(Autoencoder):
         section 3.1.1; Burda, Grosse and Salakhutdinov (2016), arXiv 1509.00519.
     """
 
-    def __init__(self, latent_dim=50, hidden_units=(600, 600), *, num_samples=1, **kwargs):
+    title = "M1"
+
+    def __init__(
+        self,
+        latent_dim: int = 50,
+        hidden_units: Sequence[int] = (600, 600),
+        *,
+        num_samples: int = 1,
+        **kwargs: Any,
+    ):
         super().__init__(latent_dim, hidden_units, **kwargs)
         self.num_samples = checks.check_positive_integer(num_samples, argument="num_samples")
         self.kl_weight = tf.Variable(1.0, trainable=False)
 
-    def build_networks(self, width):
-        self.build_coders(width, self.latent_dim, width)
+    def build_networks(self, width: int) -> None:
+        self.build_coders(self.latent_dim, width)
 
-    def sample_noise(self, batch_size, training=True):
+    # The factors of the model, for observations x [B, W].
+
+    def px_z(self, z: tf.Tensor, training: bool = False, observed: tf.Tensor | None = None) -> Any:
+        """p(x|z) of z [..., Z], over observations, of which `observed` entries are there."""
+        return self.likelihood(networks.on_rows(self.decoder, z, training=training), observed)
+
+    # The objective.
+
+    def sample_noise(self, batch_size: Any, training: bool = True) -> tf.Tensor:
         if self.num_samples == 1:
             return self.draw_normal(batch_size, self.latent_dim)
         return self.draw_normal(batch_size, self.num_samples, self.latent_dim)
 
-    def px_z(self, z):
-        """p(x|z) of z [..., Z], over observations."""
-        return self.likelihood(networks.on_rows(self.decoder, z))
-
-    def minus_j(self, x, noise):
+    def elbo(self, x: tf.Tensor, noise: tf.Tensor, training: bool = False) -> bounds.Elbo:
         """-J(x), with noise [B, Z]; tensors [B]."""
-        qz_x = self.qz_x(x)
+        qz_x = self.qz_x(x, training)
         z = distributions.reparameterize(qz_x, noise)
+        px_z = self.px_z(z, training, self.observed(x))
         pz = distributions.standard_normal_like(qz_x)
-        return bounds.minus_j(x, self.px_z(z), qz_x, pz)
+        return bounds.elbo(x, px_z, qz_x, pz)
 
     @property
-    def noise_shape(self):
+    def noise_shape(self) -> tf.TensorShape:
         """The shape of the noise of `log_weights` for one example and sample."""
         return tf.TensorShape([self.latent_dim])
 
-    def log_weights(self, x, noise):
+    def log_weights(self, x: tf.Tensor, noise: tf.Tensor, training: bool = False) -> bounds.Elbo:
         """log p(x, z) - log q(z|x), z ~ q(z|x) by noise [B, S, Z]; tensors [B, S]."""
-        qz_x = self.qz_x(x)[:, None]
+        qz_x = self.qz_x(x, training)[:, None]
         z = distributions.reparameterize(qz_x, noise)
+        x = x[:, None]
+        px_z = self.px_z(z, training, self.observed(x))
         pz = distributions.standard_normal_like(qz_x)
-        return bounds.log_weights(x[:, None], z, self.px_z(z), qz_x, pz)
+        return bounds.log_weights(x, z, px_z, qz_x, pz)
 
-    def objective(self, x, y, noise, training):
+    def joint_log_weights(self, x: tf.Tensor, noise: tf.Tensor) -> tf.Tensor:
+        """`log_weights` of each class, [B, S, K]; here of one, which every example has."""
+        return self.log_weights(x, noise).elbo[..., None]
+
+    def objective(self, x: tf.Tensor, y: Any, noise: tf.Tensor, training: bool) -> StepOutput:
         kl_weight = self.kl_weight if training else 1.0
         if self.num_samples == 1:
-            bound = self.minus_j(x, noise)
+            bound = self.elbo(x, noise, training)
             return StepOutput(loss=-bound.annealed(kl_weight), bound=bound)
-        log_w = self.log_weights(x, noise)
+        log_w = self.log_weights(x, noise, training)
         loss = -bounds.log_mean_exp(log_w.annealed(kl_weight))
-        return StepOutput(loss, bounds.l_k(log_w))
+        return StepOutput(loss, bounds.importance_weighted_bound(log_w))
 
-    def prepare(self, batches):
-        super().prepare(batches)
-        self.kl_weight.assign(1.0)  # Whatever a warm-up that was interrupted has left.
+    # Data.
 
-    def check_data(self, x, y, sample_weight):
+    def learn_facts(self, data: Any) -> None:
+        super().learn_facts(data)
+        self.weigh_kl(1.0)  # Whatever a warm-up that was interrupted has left.
+
+    def weigh_kl(self, weight: float) -> None:
+        self.kl_weight.assign(weight)
+
+    def check_data(self, x: Any, y: Any, sample_weight: Any) -> tuple[np.ndarray, Any, Any]:
         x, y, sample_weight = super().check_data(x, y, sample_weight)
         if y is not None:  # Not looked at, but a label of every example all the same.
             y = checks.check_labels(y, num_classes=None, length=len(x))
         return x, y, sample_weight
 
-    def call(self, x):
-        observed = x if isinstance(x, dict) else self.observe(x)
-        return self.decode(self.qz_x(observed["x"]).mean())
+    # Reconstruction and generation.
 
-    def decode(self, z):
+    def call(self, x: Any, training: bool = False) -> tf.Tensor:
+        return self.decode(self.qz_x(self.observe(x).location, training).mean(), training)
+
+    def decode(self, z: tf.Tensor, training: bool = False) -> tf.Tensor:
         """The mean of p(x|z), as raw data [..., D], of z [..., Z]."""
-        x = self.px_z(tf.cast(z, self.variable_dtype)).mean()
-        return x if self.preprocessor is None else self.preprocessor.inverse(x)
+        z = tf.cast(z, self.variable_dtype)
+        return self.to_data(networks.on_rows(self.decoder, z, training=training))
 
-    def generate(self, z=None, num_samples=1, batch_size=1000):
+    def generate(self, z: Any = None, num_samples: int = 1, batch_size: int = 1000) -> np.ndarray:
         """The mean of p(x|z), a NumPy array [N, D].
 
         Args:
@@ -119,5 +151,57 @@ class M1(Autoencoder):
         z = self.check_latent(z, num_samples if z is None else len(z))
         return self.in_batches(self.decode, z, batch_size=batch_size)
 
-    def get_config(self):
+    def samples(self, z: np.ndarray) -> np.ndarray:
+        """The mean of p(x|z) at each of z [N, Z], in one row, [1, N, D]."""
+        return self.generate(z)[None]
+
+    def illustration(self, x: np.ndarray) -> dict[str, np.ndarray]:
+        return {"reconstructions": np.stack([x, self(x)])}
+
+    def as_m1(self) -> "M1":
+        return self
+
+    # Serving.
+
+    def feature_stages(self, dims: Sequence[int]) -> list[Any]:
+        """From x to these dimensions of the mean of q(z|x), for `folding.Chain`."""
+        return [
+            *folding.stages_of_preprocessor(self.preprocessor),
+            *folding.function(self.as_inputs, self.observation_dim),
+            *folding.stages_of(self.encoder),
+            folding.Columns(tuple(dims)),
+        ]
+
+    def data_stages(self, dims: Sequence[int]) -> list[Any]:
+        """From these dimensions of z, the others being 0, to the mean of p(x|z)."""
+        return [
+            *folding.scatter(dims, self.latent_dim),
+            *folding.stages_of(self.decoder),
+            *self.mean_stages(),
+        ]
+
+    def endpoints(self, softplus: Callable | None = None) -> dict[str, Endpoint]:
+        images, z = self.features_input(), Latent("embedding", (self.latent_dim,))
+        every = range(self.latent_dim)
+        deployed = DeployedM1(self.feature_stages(every), self.data_stages(every), softplus)
+        return {
+            "embed": Endpoint(
+                lambda x: {"embedding": deployed.embed(x)},
+                (images,),
+                lambda x: {"embedding": self.embed(x)},
+            ),
+            "generate": Endpoint(
+                lambda z: {"images": deployed.generate(z)},
+                (z,),
+                lambda z: {"images": self.generate(z)},
+            ),
+            "sample": Endpoint(
+                lambda seed: {"images": deployed.generate(draw(seed, self.latent_dim))},
+                (Seed(),),
+                lambda seed: {"images": self.generate(drawn(seed, self.latent_dim))},
+                portable=False,
+            ),
+        }
+
+    def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "num_samples": self.num_samples}

@@ -1,20 +1,32 @@
 """M2, the generative semi-supervised model."""
 
-import warnings
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import keras
 import numpy as np
+import numpy.typing as npt
 import tensorflow as tf
 
 from keras_dgm import bounds, checks, distributions, networks
-from keras_dgm.class_sums import AdaptiveClassSum, sum_and_sample
-from keras_dgm.models.base import DeepGenerativeModel, serialize
-from keras_dgm.models.generating import GenerationMixin
-from keras_dgm.models.training import StepOutput
+from keras_dgm.class_sums import sum_and_sample
+from keras_dgm.likelihoods import Likelihood
+from keras_dgm.models.base import serialize
+from keras_dgm.models.classifier import GenerativeClassifier
+from keras_dgm.serving import folding
+from keras_dgm.serving.deployed import DeployedM2
+from keras_dgm.serving.endpoint import Endpoint
+from keras_dgm.training.callbacks import AdaptiveClassSum
+from keras_dgm.training.facts import DataFacts
+from keras_dgm.training.observation import Observation
+from keras_dgm.training.step import StepOutput
+
+# What a class that has no label gets for a logit: its probability is 0.
+NEVER = -1e9
 
 
 @keras.saving.register_keras_serializable(package=networks.PACKAGE)
-class M2(GenerationMixin, DeepGenerativeModel):
+class M2(GenerativeClassifier):
     """M2, a generative classifier: p(y) = Cat(pi), p(z) = N(0, I), p(x|y,z).
 
     `fit(x, y)` minimises J^alpha (equation 9) over q(y|x) = Cat(pi(x)), q(z|x,y) =
@@ -32,17 +44,15 @@ class M2(GenerationMixin, DeepGenerativeModel):
             first, then over ever fewer classes as q(y|x) becomes sure of them.
         class_prior: pi, K positive numbers that sum to 1; None: uniform.
         activation: of the hidden layers.
-        likelihood: p(x|y,z), `"bernoulli"` or `"bounded_gaussian"` for x in [0, 1], or
-            `"gaussian"` for real x.
-        likelihood_scale: a fixed standard deviation of the gaussian likelihoods; None: learned.
-        binarize: under the Bernoulli likelihood, draw x in {0, 1} with probability x afresh at
-            each step.
+        likelihood: p(x|y,z), a name of `keras_dgm.likelihoods.NAMES` or a `Likelihood`:
+            `"bernoulli"` or `"bounded_gaussian"` for x in [0, 1], `"gaussian"` for real x.
+        missing: whether NaN in x is a missing entry.
         weight_prior: add a N(0, 1) prior over the weights (MAP estimation), as the paper's code.
         classifier: a Keras model of your own from x [B, D] to the logits of q(y|x), [B, K].
         encoder: a Keras model of your own from [x, one-hot y], [B, D] and [B, K], to [B, 2 Z],
             means and log variances of q(z|x,y).
         decoder: a Keras model of your own from [z, one-hot y], [B, Z] and [B, K], to the
-            parameters of p(x|y,z): logits or means [B, D], or means and log variances [B, 2 D].
+            parameters of p(x|y,z), as many as the likelihood's `params_size`.
         preprocessor: an adapted layer that maps x to what is modelled, `PCA` say.
         seed: of the noise and of the order of the examples; None: a random one.
 
@@ -56,30 +66,27 @@ class M2(GenerationMixin, DeepGenerativeModel):
         Kingma et al. (2014), arXiv 1406.5298, section 3.1.2.
     """
 
-    has_classifier = True
+    title = "M2"
 
     def __init__(
         self,
-        num_classes,
-        latent_dim=50,
-        hidden_units=(500,),
+        num_classes: int,
+        latent_dim: int = 50,
+        hidden_units: Sequence[int] = (500,),
         *,
-        alpha=0.1,
-        class_sum="exact",
-        class_prior=None,
-        activation="softplus",
-        likelihood="bernoulli",
-        classifier=None,
-        encoder=None,
-        decoder=None,
-        **kwargs,
+        alpha: float = 0.1,
+        class_sum: str | int = "exact",
+        class_prior: npt.ArrayLike | None = None,
+        activation: Any = "softplus",
+        likelihood: str | Likelihood = "bernoulli",
+        classifier: keras.Layer | None = None,
+        encoder: keras.Layer | None = None,
+        decoder: keras.Layer | None = None,
+        **kwargs: Any,
     ):
-        super().__init__(latent_dim, likelihood=likelihood, **kwargs)
-        if checks.check_positive_integer(num_classes, argument="num_classes") < 2:
-            raise ValueError(f"`num_classes` must be at least 2, got {num_classes}")
+        super().__init__(num_classes, latent_dim, likelihood=likelihood, **kwargs)
         if not 0 <= alpha < float("inf"):
             raise ValueError(f"`alpha` must be finite and not negative, got {alpha}")
-        self.num_classes = num_classes
         if class_sum not in ("exact", "adaptive"):
             class_sum = checks.check_positive_integer(class_sum, argument="class_sum")
         self.class_sum = class_sum
@@ -90,14 +97,16 @@ class M2(GenerationMixin, DeepGenerativeModel):
             class_prior = checks.check_class_prior(class_prior, num_classes=num_classes)
         self.class_prior = class_prior
         self.activation = keras.activations.get(activation)
+        own = {"classifier": classifier, "encoder": encoder, "decoder": decoder}
+        for name, network in own.items():
+            networks.check_own(network, name)
+        self._own_networks = own
         self.classifier = classifier
         self.encoder = encoder and networks.ConditionalNetwork(encoder, num_classes)
         self.decoder = decoder and networks.ConditionalNetwork(decoder, num_classes)
-        self._own_networks = {"classifier": classifier, "encoder": encoder, "decoder": decoder}
         self.labeled_fraction = tf.Variable(1.0, trainable=False)
-        self.classification_loss_tracker = keras.metrics.Mean(name="classification_loss")
 
-    def build_networks(self, width):
+    def build_networks(self, width: int) -> None:
         K, Z = self.num_classes, self.latent_dim
         params_size = self.likelihood.params_size(width)
         options = {"activation": self.activation, "dtype": self.dtype_policy}
@@ -107,57 +116,119 @@ class M2(GenerationMixin, DeepGenerativeModel):
             self.encoder = networks.ConditionalMLP(K, self.hidden_units, 2 * Z, **options)
         if self.decoder is None:
             self.decoder = networks.ConditionalMLP(K, self.hidden_units, params_size, **options)
-        networks.build(self.classifier, (None, width), K, name="classifier")
-        networks.build(self.encoder, [(None, 1, width), (1, K)], 2 * Z, name="encoder")
+        inputs = self.inputs_dim
+        networks.build(self.classifier, (None, inputs), K, name="classifier")
+        networks.build(self.encoder, [(None, 1, inputs), (1, K)], 2 * Z, name="encoder")
         networks.build(self.decoder, [(None, K, Z), (1, K)], params_size, name="decoder")
 
-    # The factors of the model, for observations x [B, width].
+    # The factors of the model, for observations x [B, W].
 
-    def qy_x(self, x):
-        """q(y|x)."""
-        return distributions.categorical(self.classifier(x))
+    def qy_x(self, x: tf.Tensor, training: bool = False) -> Any:
+        """q(y|x); a class that had no label in training has the probability 0."""
+        logits = self.classifier(self.as_inputs(x), training=training)
+        return distributions.categorical(self.only_seen(logits))
 
-    def qz_xy(self, x, y):
+    def qz_xy(self, x: tf.Tensor, y: tf.Tensor, training: bool = False) -> Any:
         """q(z|x,y) of integers y [B, S] or [1, S]; batch shape [B, S]."""
-        return distributions.diagonal_normal(self.encoder([x[:, None], y]))
+        inputs = self.as_inputs(x)[:, None]
+        return distributions.diagonal_normal(self.encoder([inputs, y], training=training))
 
-    def px_yz(self, y, z):
+    def px_yz(
+        self,
+        y: tf.Tensor,
+        z: tf.Tensor,
+        training: bool = False,
+        observed: tf.Tensor | None = None,
+    ) -> Any:
         """p(x|y,z) of integers y [B, S] or [1, S] and z [B, S, Z]; batch shape [B, S]."""
-        return self.likelihood(self.decoder([z, y]))
+        return self.likelihood(self.decoder([z, y], training=training), observed)
 
-    def py(self):
+    def py(self) -> Any:
         """p(y)."""
         prior = self.class_prior or [1 / self.num_classes] * self.num_classes
         return distributions.categorical(tf.math.log(tf.constant(prior, self.variable_dtype)))
 
+    def only_seen(self, logits: tf.Tensor) -> tf.Tensor:
+        """The logits of q(y|x), of classes without a label `NEVER`."""
+        unseen = self.facts.unseen_classes if self.facts else []
+        if not unseen:
+            return logits
+        never = tf.reduce_max(tf.one_hot(unseen, self.num_classes), axis=0) > 0
+        return tf.where(never, tf.cast(NEVER, logits.dtype), logits)
+
     # The objective.
 
-    def sample_noise(self, batch_size, training=True):
+    def sample_noise(self, batch_size: Any, training: bool = True) -> Any:
         """Noise for z of each class in the sum, and for the draw of a class where there is one."""
         if self.sums_all_classes(training):
             return self.draw_normal(batch_size, self.num_classes, self.latent_dim)
         z = self.draw_normal(batch_size, self.summed_classes + 1, self.latent_dim)
         return z, self.draw_gumbel(batch_size, self.num_classes)
 
-    def sums_all_classes(self, training):
+    def sums_all_classes(self, training: bool) -> bool:
         return not training or self.summed_classes >= self.num_classes - 1
 
-    def training_callbacks(self, observed):
-        return [AdaptiveClassSum(observed)] if self.class_sum == "adaptive" else []
+    def training_callbacks(self, some: Observation) -> list[keras.callbacks.Callback]:
+        return [AdaptiveClassSum(self, some)] if self.class_sum == "adaptive" else []
 
-    def minus_l(self, x, y, noise):
+    def labeled_bound(
+        self, x: tf.Tensor, y: tf.Tensor, noise: tf.Tensor, training: bool = False
+    ) -> bounds.Elbo:
         """-L(x, y) of classes y [B, S] or [1, S], with noise [B, S, Z]; tensors [B, S]."""
-        qz_xy = self.qz_xy(x, y)
+        qz_xy = self.qz_xy(x, y, training)
         z = distributions.reparameterize(qz_xy, noise)
         pz = distributions.standard_normal_like(qz_xy)
-        return bounds.minus_l(x[:, None], y, self.px_yz(y, z), qz_xy, pz, self.py())
+        x = x[:, None]
+        px_yz = self.px_yz(y, z, training, self.observed(x))
+        return bounds.labeled_bound(x, y, px_yz, qz_xy, pz, self.py())
+
+    def bound(
+        self, x: tf.Tensor, y: tf.Tensor, qy_x: Any, noise: Any, training: bool
+    ) -> bounds.Elbo:
+        """-L(x, y) where y is known and -U(x) where it is -1; tensors [B]."""
+        known = tf.maximum(y, 0)
+        if self.sums_all_classes(training):
+            labeled = self.labeled_bound(x, tf.range(self.num_classes)[None], noise, training)
+            unlabeled = bounds.unlabeled_bound(labeled, qy_x)
+        else:
+            z_noise, gumbel = noise
+            classes, weights = sum_and_sample(qy_x, self.summed_classes, gumbel)  # [B, S]
+            classes = tf.where(y[:, None] >= 0, known[:, None], classes)
+            labeled = self.labeled_bound(x, classes, z_noise, training)
+            unlabeled = bounds.unlabeled_bound(labeled, qy_x, weights)
+            known = tf.zeros_like(y)
+        return tf.nest.map_structure(
+            lambda l, u: tf.where(y >= 0, tf.gather(l, known, batch_dims=1), u), labeled, unlabeled
+        )
+
+    def objective(self, x: tf.Tensor, y: tf.Tensor, noise: Any, training: bool) -> StepOutput:
+        qy_x = self.qy_x(x, training)
+        bound = self.bound(x, y, qy_x, noise, training)
+        output = self.with_classes(StepOutput(-bound.elbo, bound), qy_x, y)
+        if not training:
+            return output
+        loss = bounds.j_alpha(
+            bound.elbo, output.cross_entropy, y >= 0, self.alpha, self.labeled_fraction
+        )
+        return output._replace(loss=loss, labeled_loss=None)
+
+    def with_classes(self, output: StepOutput, qy_x: Any, y: tf.Tensor) -> StepOutput:
+        """An output with the terms that are made of q(y|x)."""
+        cross_entropy = -qy_x.log_prob(tf.maximum(y, 0))
+        return output._replace(
+            labeled_loss=self.alpha * cross_entropy,
+            cross_entropy=cross_entropy,
+            probs=qy_x.probs_parameter(),
+        )
+
+    # log p(x).
 
     @property
-    def noise_shape(self):
+    def noise_shape(self) -> tf.TensorShape:
         """The shape of the noise of `log_weights` for one example and sample."""
         return tf.TensorShape([self.num_classes, self.latent_dim])
 
-    def log_weights(self, x, noise):
+    def log_weights(self, x: tf.Tensor, noise: tf.Tensor) -> bounds.Elbo:
         """log p(x, y, z) - log q(z|x,y) of all y, S samples z ~ q(z|x,y) each; tensors [B, S, K].
 
         Their sum over y, not divided by q(y|x), estimates p(x) without bias. `noise` is
@@ -167,96 +238,52 @@ class M2(GenerationMixin, DeepGenerativeModel):
         qz_xy = self.qz_xy(x, y)[:, None]  # [B, 1, K]
         z = distributions.reparameterize(qz_xy, noise)
         pz = distributions.standard_normal_like(qz_xy)
-        log_w = bounds.log_weights(x[:, None, None], z, self.px_yz(y, z), qz_xy, pz)
+        x = x[:, None, None]
+        px_yz = self.px_yz(y, z, observed=self.observed(x))
+        log_w = bounds.log_weights(x, z, px_yz, qz_xy, pz)
         return log_w._replace(kl=log_w.kl - self.py().log_prob(y))
-
-    def bound(self, x, y, qy_x, noise, training):
-        """-L(x, y) where y is known and -U(x) where it is -1; tensors [B]."""
-        known = tf.maximum(y, 0)
-        if self.sums_all_classes(training):
-            minus_l = self.minus_l(x, tf.range(self.num_classes)[None], noise)  # [B, K]
-            minus_u = bounds.minus_u(minus_l, qy_x)
-        else:
-            z_noise, gumbel = noise
-            classes, weights = sum_and_sample(qy_x, self.summed_classes, gumbel)  # [B, S]
-            classes = tf.where(y[:, None] >= 0, known[:, None], classes)
-            minus_l = self.minus_l(x, classes, z_noise)
-            minus_u = bounds.minus_u(minus_l, qy_x, weights)
-            known = tf.zeros_like(y)
-        return tf.nest.map_structure(
-            lambda l, u: tf.where(y >= 0, tf.gather(l, known, batch_dims=1), u), minus_l, minus_u
-        )
-
-    def objective(self, x, y, noise, training):
-        qy_x = self.qy_x(x)
-        bound = self.bound(x, y, qy_x, noise, training)
-        labeled = y >= 0
-        cross_entropy = -qy_x.log_prob(tf.maximum(y, 0))
-        labeled_fraction = self.labeled_fraction if training else fraction(labeled)
-        loss = bounds.j_alpha(bound.elbo, cross_entropy, labeled, self.alpha, labeled_fraction)
-        return StepOutput(loss, bound, cross_entropy, qy_x.probs_parameter())
-
-    def update_metrics(self, y, output, sample_weight):
-        super().update_metrics(y, output, sample_weight)
-        labeled = tf.cast(y >= 0, output.loss.dtype)
-        if sample_weight is not None:
-            labeled *= tf.cast(sample_weight, labeled.dtype)
-        self.classification_loss_tracker.update_state(output.cross_entropy, labeled)
-        self.compute_metrics(None, tf.maximum(y, 0), output.probs, labeled)
 
     # Data.
 
-    def check_data(self, x, y, sample_weight):
-        x, y, sample_weight = super().check_data(x, y, sample_weight)
-        return x, self.check_labels(y, length=len(x)), sample_weight
+    def take_facts(self, facts: DataFacts) -> None:
+        super().take_facts(facts)
+        self.labeled_fraction.assign(facts.labeled_fraction)
 
-    def check_labels(self, y, length=None):
-        if y is None:
-            raise ValueError("`y` must be integers, -1 where the label is unknown; got None")
-        return checks.check_labels(y, num_classes=self.num_classes, length=length)
+    def expected_observation(self, observation: Observation) -> tf.Tensor:
+        return observation.location
 
-    def prepare(self, batches):
-        counts = np.zeros(self.num_classes, int)
+    def decode(self, y: tf.Tensor, z: tf.Tensor) -> tf.Tensor:
+        z = tf.cast(z, self.variable_dtype)
+        return self.to_data(self.decoder([z, y], training=False))
 
-        def count_labels():
-            for observed, y in batches:
-                labels = self.check_labels(y)
-                counts[:] += np.bincount(labels[labels >= 0], minlength=self.num_classes)
-                yield observed, y
-            if not counts.any():
-                raise ValueError("`y` must hold at least one label from 0 up, got -1 throughout")
+    # Serving.
 
-        super().prepare(count_labels())
-        missing = np.flatnonzero(counts == 0).tolist()
-        if missing:
-            warnings.warn(f"`y` holds no labelled example of class {missing}", stacklevel=3)
-        self.labeled_fraction.assign(counts.sum() / self.num_examples)
+    def deployed(self, softplus: Callable | None = None) -> DeployedM2:
+        features = folding.stages_of_preprocessor(self.preprocessor)
+        return DeployedM2(self, features, self.mean_stages(), softplus)
 
-    # The classifier.
+    def embed_endpoint(self, deployed: DeployedM2) -> Endpoint:
+        def reference(x):
+            means, qy_x = self.posterior_means(x)
+            style = tf.gather(means, qy_x.mode(), batch_dims=1).numpy()
+            return {"embedding": self.embed(x), "style": style}
 
-    def call(self, x):
-        observed = x if isinstance(x, dict) else self.observe(x)
-        return self.qy_x(self.expected_observation(observed)).probs_parameter()
+        return Endpoint(deployed.embed, (self.features_input(),), reference)
 
-    def expected_observation(self, observed):
-        """The observation without noise, [B, width]."""
-        return observed["x"]
+    # Saving.
 
-    def save_own_variables(self, store):
+    def save_own_variables(self, store: Any) -> None:
         super().save_own_variables(store)
         store["summed_classes"] = np.array(self.summed_classes)
-        store["labeled_fraction"] = self.labeled_fraction.numpy()
 
-    def load_own_variables(self, store):
+    def load_own_variables(self, store: Any) -> None:
         own = {key: store[key] for key in store.keys()}
-        self.summed_classes = int(own.pop("summed_classes"))
-        self.labeled_fraction.assign(own.pop("labeled_fraction"))
+        self.summed_classes = int(np.asarray(own.pop("summed_classes")))
         super().load_own_variables(own)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {
             **super().get_config(),
-            "num_classes": self.num_classes,
             "hidden_units": self.hidden_units,
             "alpha": self.alpha,
             "class_sum": self.class_sum,
@@ -264,8 +291,3 @@ class M2(GenerationMixin, DeepGenerativeModel):
             "activation": keras.activations.serialize(self.activation),
             **{name: serialize(network) for name, network in self._own_networks.items()},
         }
-
-
-def fraction(labeled):
-    """The fraction of true values in a tensor of booleans."""
-    return tf.reduce_mean(tf.cast(labeled, tf.float32))

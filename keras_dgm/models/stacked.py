@@ -1,18 +1,28 @@
 """M1+M2, the stacked generative semi-supervised model."""
 
+from collections.abc import Callable, Sequence
+from typing import Any
+
 import keras
 import numpy as np
 import tensorflow as tf
 from sklearn.preprocessing import StandardScaler
 
 from keras_dgm import bounds, distributions, networks
-from keras_dgm.models.base import serialize
+from keras_dgm.models.base import DeepGenerativeModel, serialize
+from keras_dgm.models.classifier import GenerativeClassifier
 from keras_dgm.models.m1 import M1
 from keras_dgm.models.m2 import M2
+from keras_dgm.serving import folding
+from keras_dgm.serving.deployed import DeployedM2
+from keras_dgm.serving.endpoint import Endpoint
+from keras_dgm.training.facts import DataFacts
+from keras_dgm.training.observation import Observation
+from keras_dgm.training.step import StepOutput
 
 
 @keras.saving.register_keras_serializable(package=networks.PACKAGE)
-class StackedM1M2(M2):
+class StackedM1M2(GenerativeClassifier):
     """M1+M2: p(y) p(z2) p(z1|y,z2) p(x|z1), an M2 whose observation is the z1 of a trained M1.
 
     M1 is frozen. Its encoder runs once over arrays, and on each batch of a dataset; each step draws
@@ -28,9 +38,14 @@ class StackedM1M2(M2):
         latent_dim: the size of z2. No larger than needed: a model with room to spare in z2 can
             ignore y.
         hidden_units: widths of the hidden layers of each of M2's three networks.
+        alpha, class_sum, class_prior, activation, classifier, encoder, decoder, weight_prior: as
+            of `M2`, whose x is z1.
         active_dims: indices of the dimensions of z1 that M2 models; None: found by `fit`.
-        **kwargs: as of `M2`, less `likelihood`, `likelihood_scale`, `binarize` and
-            `preprocessor`.
+        seed: of the noise and of the order of the examples; None: a random one.
+        **kwargs: as of `keras.Model`.
+
+    Attributes:
+        m2: the `M2` of the active dimensions of z1.
 
     Call arguments:
         x: [B, D] or [B, ...] data, as for `m1`.
@@ -42,10 +57,23 @@ class StackedM1M2(M2):
         Kingma et al. (2014), arXiv 1406.5298, section 2.3.
     """
 
+    title = "M1+M2"
     COLLAPSED_STDDEV = 0.1
 
     def __init__(
-        self, m1, num_classes, latent_dim=10, hidden_units=(500,), *, active_dims=None, **kwargs
+        self,
+        m1: M1,
+        num_classes: int,
+        latent_dim: int = 10,
+        hidden_units: Sequence[int] = (500,),
+        *,
+        active_dims: Sequence[int] | None = None,
+        weight_prior: bool = False,
+        seed: int | None = None,
+        dtype: Any = None,
+        name: str | None = None,
+        trainable: bool = True,
+        **m2_options: Any,
     ):
         if not isinstance(m1, M1) or not m1.built:
             raise ValueError(f"`m1` must be an M1 that has been fitted, got {m1!r}")
@@ -57,42 +85,100 @@ class StackedM1M2(M2):
                     f"`active_dims` must be different integers from 0 to {m1.latent_dim - 1}, "
                     f"got {active_dims!r}"
                 )
-        super().__init__(num_classes, latent_dim, hidden_units, likelihood="gaussian", **kwargs)
+        super().__init__(
+            num_classes,
+            latent_dim,
+            likelihood="gaussian",
+            weight_prior=weight_prior,
+            seed=seed,
+            dtype=dtype,
+            name=name,
+            trainable=trainable,
+        )
         self.active_dims = active_dims
         self.m1 = m1
         self.m1.trainable = False
+        self.m2 = M2(
+            num_classes,
+            latent_dim,
+            hidden_units,
+            likelihood="gaussian",
+            dtype=self.dtype_policy,
+            **m2_options,
+        )
+        self.m2.seed_generator = self.seed_generator
         self.input_dim = m1.input_dim
 
-    def build(self, input_shape):
-        if self.active_dims is None:
-            raise ValueError("`active_dims` must be given, or found by `fit`, before a call")
-        self.build_networks(len(self.active_dims))
+    def build(self, input_shape: Any) -> None:
+        """M2's networks; of all dimensions of z1, until it is known which are active."""
+        dims = self.active_dims or range(self.m1.latent_dim)
+        self.observation_dim = len(dims)
+        self.m2.build((None, self.observation_dim))
         self.built = True
 
     # What is observed: z1.
 
-    def observe(self, x):
-        """The mean and standard deviation of q(z1|x), [B, Z1] each."""
+    def observe(self, x: Any) -> Observation:
+        if isinstance(x, Observation):
+            return x
         qz1_x = self.m1.posterior(x)
-        return {"mean": qz1_x.mean(), "stddev": qz1_x.stddev()}
+        return Observation(qz1_x.mean(), qz1_x.stddev())
 
-    def sample_observation(self, observed):
-        noise = self.draw_normal(*tf.unstack(tf.shape(observed["mean"])))
-        return self.active(observed["mean"] + observed["stddev"] * noise)
+    def sample_observation(self, observation: Observation, training: bool = True) -> tf.Tensor:
+        mean, stddev = observation
+        noise = self.draw_normal(*tf.unstack(tf.shape(mean)))
+        return self.active(mean + stddev * noise)
 
-    def expected_observation(self, observed):
-        return self.active(observed["mean"])
+    def expected_observation(self, observation: Observation) -> tf.Tensor:
+        return self.active(observation.location)
 
-    def active(self, z1):
+    def active(self, z1: tf.Tensor) -> tf.Tensor:
+        if self.active_dims is None:
+            raise ValueError("`active_dims` must be given, or found by `fit`, before a call")
         return tf.gather(z1, self.active_dims, axis=-1)
+
+    def check_features(self, x: Any) -> np.ndarray:
+        return self.m1.check_features(x)
+
+    def check_observation(self, observation: Observation) -> None:
+        """Nothing: a z1 can be any real number."""
+
+    # The factors and the objective: M2's, of z1.
+
+    def qy_x(self, x: tf.Tensor, training: bool = False) -> Any:
+        """q(y|z1)."""
+        return self.m2.qy_x(x, training)
+
+    def qz_xy(self, x: tf.Tensor, y: tf.Tensor, training: bool = False) -> Any:
+        """q(z2|z1,y)."""
+        return self.m2.qz_xy(x, y, training)
+
+    def sample_noise(self, batch_size: Any, training: bool = True) -> Any:
+        return self.m2.sample_noise(batch_size, training)
+
+    def objective(self, x: tf.Tensor, y: tf.Tensor, noise: Any, training: bool) -> StepOutput:
+        return self.m2.objective(x, y, noise, training)
+
+    def with_classes(self, output: StepOutput, qy_x: Any, y: tf.Tensor) -> StepOutput:
+        return self.m2.with_classes(output, qy_x, y)
+
+    def training_callbacks(self, some: Observation) -> list[keras.callbacks.Callback]:
+        z1 = Observation(self.expected_observation(some))
+        return self.m2.training_callbacks(z1)
+
+    @property
+    def losses(self) -> list[tf.Tensor]:
+        """M2's: M1 is not trained."""
+        return self.m2.losses
 
     # The model of x: M1's, its prior replaced.
 
     @property
-    def noise_shape(self):
-        return self.m1.noise_shape, super().noise_shape
+    def noise_shape(self) -> tuple[tf.TensorShape, tf.TensorShape]:
+        """The shapes of the noise of `log_weights` for one example and sample."""
+        return self.m1.noise_shape, self.m2.noise_shape
 
-    def log_weights(self, x, noise):
+    def log_weights(self, x: tf.Tensor, noise: Any) -> bounds.Elbo:
         """log p(x, z1, y, z2) - log q(z1|x) - log q(z2|z1,y) of all y; tensors [B, S, K].
 
         M1's weight, its prior over the active dimensions of z1 replaced by p(y) p(z2) p(z1|y,z2);
@@ -103,48 +189,104 @@ class StackedM1M2(M2):
         qz1_x = self.m1.qz_x(x)[:, None]
         z1 = distributions.reparameterize(qz1_x, z1_noise)  # [B, S, Z1]
         pz1 = distributions.standard_normal_like(qz1_x)
-        of_m1 = bounds.log_weights(x[:, None], z1, self.m1.px_z(z1), qz1_x, pz1)  # [B, S]
+        x = x[:, None]
+        px_z1 = self.m1.px_z(z1, observed=self.m1.observed(x))
+        of_m1 = bounds.log_weights(x, z1, px_z1, qz1_x, pz1)  # [B, S]
         active = self.active(z1)
         replaced = distributions.standard_normal(active.shape[-1:], active.dtype).log_prob(active)
         rows = tf.reshape(active, [-1, active.shape[-1]])
         row_noise = tf.reshape(z2_noise, [-1, 1, *z2_noise.shape[2:]])
-        of_m2 = tf.reshape(super().log_weights(rows, row_noise).elbo, tf.shape(z2_noise)[:-1])
+        of_m2 = self.m2.log_weights(rows, row_noise).elbo
+        of_m2 = tf.reshape(of_m2, tf.shape(z2_noise)[:-1])
         kl = (of_m1.kl + replaced)[..., None] - of_m2
-        return bounds.Elbo(of_m1.log_likelihood[..., None], kl)
+        return bounds.Elbo(of_m1.reconstruction[..., None], kl)
 
-    def prepare(self, batches):
-        active_dims = self.active_dims
+    # Data.
 
-        def find_active_dims():
-            nonlocal active_dims
-            moments = StandardScaler()
-            for observed, y in batches:
-                moments.partial_fit(observed["mean"])
-                yield observed, y
-            stddev = np.sqrt(moments.var_)
-            active_dims = np.flatnonzero(stddev > self.COLLAPSED_STDDEV).tolist()
-            if not active_dims:
-                raise ValueError(
-                    "`m1` must have a latent dimension whose mean has a standard deviation over "
-                    f"the data above {self.COLLAPSED_STDDEV}, got {stddev.max():.3g} at most"
-                )
+    def learn_facts(self, data: Any) -> None:
+        super().learn_facts(data)
+        if self.active_dims is None:
+            self.choose_dims(self.find_active_dims(data))
 
-        super().prepare(batches if active_dims else find_active_dims())
+    def take_facts(self, facts: DataFacts) -> None:
+        super().take_facts(facts)
+        self.m2.take_facts(facts)
+
+    def choose_dims(self, active_dims: list[int]) -> None:
+        """Let M2 model these dimensions of z1, with new networks if it has had others."""
         self.active_dims = active_dims
+        if self.built and self.observation_dim != len(active_dims):
+            m2 = M2.from_config(self.m2.get_config())
+            m2.seed_generator = self.seed_generator
+            del self.m2
+            self.m2 = m2
+            self.build(None)
 
-    def check_features(self, x):
-        return self.m1.check_features(x)
+    def find_active_dims(self, data: Any) -> list[int]:
+        """The dimensions of z1 that have not collapsed.
 
-    def decode(self, y, z):
+        Raises:
+            ValueError: if all have.
+        """
+        moments = StandardScaler()
+        for observation in data.observations():
+            moments.partial_fit(observation.location)
+        stddev = np.sqrt(moments.var_)
+        active = np.flatnonzero(stddev > self.COLLAPSED_STDDEV).tolist()
+        if not active:
+            raise ValueError(
+                "`m1` must have a latent dimension whose mean has a standard deviation over "
+                f"the data above {self.COLLAPSED_STDDEV}, got {stddev.max():.3g} at most"
+            )
+        return active
+
+    def as_m1(self) -> M1:
+        return self.m1
+
+    def latents(self) -> dict[str, DeepGenerativeModel]:
+        return {"z1": self.m1, "z2": self}
+
+    def decode(self, y: tf.Tensor, z: tf.Tensor) -> tf.Tensor:
         """The mean of p(x|z1) at the mean of p(z1|y,z2), [B, S, D]; collapsed dimensions are 0."""
-        z1 = self.px_yz(y, tf.cast(z, self.variable_dtype)).mean()
+        z1 = self.m2.decode(y, z)
         scatter = tf.one_hot(self.active_dims, self.m1.latent_dim, dtype=z1.dtype)
         return self.m1.decode(z1 @ scatter)
 
-    def get_config(self):
-        config = super().get_config()
-        for fixed in ("likelihood", "likelihood_scale", "binarize", "preprocessor"):
-            del config[fixed]
+    # Serving.
+
+    def features_input(self) -> Any:
+        return self.m1.features_input()
+
+    def deployed(self, softplus: Callable | None = None) -> DeployedM2:
+        features = self.m1.feature_stages(self.active_dims)
+        z1 = folding.Columns(tuple(range(self.observation_dim)))
+        return DeployedM2(self.m2, features, [z1, *self.m1.data_stages(self.active_dims)], softplus)
+
+    def embed_endpoint(self, deployed: DeployedM2) -> Endpoint:
+        def reference(x):
+            means, qy_x = self.posterior_means(x)
+            style = tf.gather(means, qy_x.mode(), batch_dims=1).numpy()
+            return {"embedding": self.m1.embed(x)[:, self.active_dims], "style": style}
+
+        return Endpoint(deployed.features_and_style, (self.features_input(),), reference)
+
+    # Saving.
+
+    def save_own_variables(self, store: Any) -> None:
+        super().save_own_variables(store)
+        if self.active_dims is not None:
+            store["active_dims"] = np.array(self.active_dims)
+
+    def load_own_variables(self, store: Any) -> None:
+        own = {key: store[key] for key in store.keys()}
+        if "active_dims" in own:
+            self.choose_dims(np.asarray(own.pop("active_dims")).tolist())
+        super().load_own_variables(own)
+
+    def get_config(self) -> dict[str, Any]:
+        config = {**self.m2.get_config(), **super().get_config()}
+        for of_x in ("likelihood", "missing", "preprocessor"):
+            del config[of_x]
         m1 = serialize(self.m1)
         m1.pop("compile_config", None)  # A frozen model needs no optimizer.
         return {**config, "m1": m1, "active_dims": self.active_dims}

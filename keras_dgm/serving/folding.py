@@ -95,6 +95,11 @@ class Scatter:
         return x @ tf.one_hot(self.columns, self.width, dtype=x.dtype)
 
 
+def scatter(columns: Sequence[int], width: int) -> list[Any]:
+    """`Scatter` as stages: none where the columns are all there are."""
+    return [] if tuple(columns) == tuple(range(width)) else [Scatter(tuple(columns), width)]
+
+
 def stages_of(network) -> list[Any]:
     """The stages of a Keras network; of one of another kind than a stack of Dense, itself."""
     if type(network) is keras.Sequential and network.layers:
@@ -129,35 +134,33 @@ def stages_of_inverse(preprocessor) -> list[Any]:
     return [Affine(scale[:, None] * components, mean)]
 
 
-def take_outputs(stages: Sequence[Any], columns: Sequence[int]) -> list[Any]:
-    """The same network with only these outputs."""
-    *first, last = stages
-    if isinstance(last, Affine):
-        return [*first, last.outputs(list(columns))]
-    return [*stages, Columns(tuple(columns))]
-
-
-def take_inputs(stages: Sequence[Any], columns: Sequence[int], width: int) -> list[Any]:
-    """The same network of only these inputs, the others being 0."""
-    first, *rest = stages
-    if isinstance(first, Affine):
-        return [dataclasses.replace(first, kernel=first.kernel[list(columns)]), *rest]
-    return [Scatter(tuple(columns), width), *stages]
+def function(apply: Callable, width: int) -> list[Any]:
+    """A function of [..., width] as stages: none where it returns what it is given."""
+    probe = tf.zeros([1, width])
+    return [] if apply(probe) is probe else [apply]
 
 
 def merge(stages: Sequence[Any]) -> list[Any]:
-    """Merges a linear map into the affine one after it wherever that leaves fewer weights."""
+    """Cuts off what no stage needs, and merges linear maps where that leaves fewer weights."""
     merged: list[Any] = []
     for stage in stages:
-        previous = merged[-1] if merged else None
-        if isinstance(stage, Affine) and isinstance(previous, Affine):
-            if previous.activation is None:
-                both = previous.then(stage)
-                if both.size <= previous.size + stage.size:
-                    merged[-1] = both
-                    continue
+        while merged and (both := pair(merged[-1], stage)) is not None:
+            merged.pop()
+            stage = both
         merged.append(stage)
     return merged
+
+
+def pair(first, second):
+    """One stage that does what two in a row do, or None."""
+    if isinstance(first, Affine) and isinstance(second, Columns):
+        return first.outputs(list(second.columns))
+    if isinstance(first, Scatter) and isinstance(second, Affine):
+        return dataclasses.replace(second, kernel=second.kernel[list(first.columns)])
+    if isinstance(first, Affine) and isinstance(second, Affine) and first.activation is None:
+        both = first.then(second)
+        return both if both.size <= first.size + second.size else None
+    return None
 
 
 class Chain:
@@ -170,8 +173,12 @@ class Chain:
 
     def __call__(self, x):
         for stage in self.stages:
-            is_layer = isinstance(stage, keras.layers.Layer)
-            x = networks.on_rows(stage, x) if is_layer and len(x.shape) > 2 else stage(x)
+            if not isinstance(stage, keras.layers.Layer):
+                x = stage(x)
+            elif len(x.shape) > 2:
+                x = networks.on_rows(stage, x, training=False)
+            else:
+                x = stage(x, training=False)
         return x
 
 
@@ -180,12 +187,11 @@ class ConditionalChain:
 
     Args:
         network: the layer, from ([..., D], integers [...]) to [..., P].
-        columns: which of the P outputs are wanted.
-        after: stages for those outputs.
+        after: stages that follow.
         softplus: replaces Keras' softplus.
     """
 
-    def __init__(self, network, columns, after=(), softplus=None):
+    def __init__(self, network, after=(), softplus=None):
         if isinstance(network, networks.ConditionalMLP):
             first = Affine.of(network.from_x)
             self.kernel = Chain([Affine(first.kernel, np.zeros_like(first.bias))])
@@ -195,10 +201,9 @@ class ConditionalChain:
             self.table.set_weights([np.asarray(network.from_y.embeddings) + first.bias])
             self.activation = deployed(network.activation, softplus)
             self.network = None
-            after = [*take_outputs(stages_of(network.rest), columns), *after]
+            after = [*stages_of(network.rest), *after]
         else:
             self.network = network
-            after = [Columns(tuple(columns)), *after]
         self.after = Chain(after, softplus)
         own = [*self.kernel.layers, self.table] if self.network is None else [self.network]
         self.layers = [*own, *self.after.layers]
@@ -206,5 +211,5 @@ class ConditionalChain:
     def __call__(self, x, y):
         """Of x [..., D] and integers y whose shape broadcasts with x's leading one."""
         if self.network is not None:
-            return self.after(self.network([x, y]))
+            return self.after(self.network([x, y], training=False))
         return self.after(self.activation(self.kernel(x) + self.table(y)))

@@ -15,32 +15,17 @@ def check(condition, message):
     return tf.debugging.Assert(condition, [message])
 
 
-def check_count(tensor, name):
-    """Refuse a request without examples."""
-    return check(tf.shape(tensor)[0] > 0, f"`{name}` must hold at least one example, got none")
+def checked_count(tensor, name):
+    """The tensor, refused where it holds no example."""
+    some = check(tf.shape(tensor)[0] > 0, f"`{name}` must hold at least one example, got none")
+    with tf.control_dependencies([some]):
+        return tf.identity(tensor)
 
 
-def checked_features(x, name, unit_interval):
-    """x [B, D], refused unless it is finite, and lies in [0, 1] where that matters."""
-    if unit_interval:
-        message = f"`{name}` must lie in [0, 1]"
-        # Reductions alone, a fraction of the cost of comparing every number. The sum is for NaN,
-        # which a minimum or maximum may skip.
-        low, high, total = tf.reduce_min(x), tf.reduce_max(x), tf.reduce_sum(x)
-        valid = (low >= 0) & (high <= 1) & tf.math.is_finite(total)
-    else:
-        message = f"`{name}` must be finite"
-        valid = tf.reduce_all(tf.math.is_finite(x))
-    with tf.control_dependencies([check_count(x, name), check(valid, message)]):
-        return tf.identity(x)
-
-
-def checked_classes(y, name, num_classes):
-    """Integers y [B], refused outside 0..K-1."""
-    valid = tf.reduce_all((y >= 0) & (y < num_classes))
-    message = f"`{name}` must be integers from 0 to {num_classes - 1}"
-    with tf.control_dependencies([check_count(y, name), check(valid, message)]):
-        return tf.identity(y)
+def checked(tensor, name, accepts, rule):
+    """The tensor, refused unless all of its entries are accepted."""
+    with tf.control_dependencies([check(tf.reduce_all(accepts(tensor)), f"`{name}` must {rule}")]):
+        return tf.identity(tensor)
 
 
 def decode_images(contents, image_shape):
@@ -54,8 +39,7 @@ def decode_images(contents, image_shape):
         image = tf.image.resize(tf.cast(image, tf.float32), (height, width), antialias=True)
         return tf.reshape(tf.clip_by_value(image / 255, 0, 1), [height * width * channels])
 
-    with tf.control_dependencies([check_count(contents, "image_bytes")]):
-        contents = tf.identity(contents)
+    contents = checked_count(contents, "image_bytes")
     spec = tf.TensorSpec([height * width * channels], tf.float32)
     return tf.map_fn(decode, contents, fn_output_signature=spec)
 
@@ -87,7 +71,6 @@ def _jpeg_shape(content):
 
 def parse_examples(examples, width):
     """Serialized tf.Example [B], each with a float list `x` of D numbers, as floats [B, D]."""
-    with tf.control_dependencies([check_count(examples, "examples")]):
-        examples = tf.identity(examples)
+    examples = checked_count(examples, "examples")
     features = {"x": tf.io.FixedLenFeature([width], tf.float32)}
     return tf.io.parse_example(examples, features)["x"]

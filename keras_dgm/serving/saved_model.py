@@ -7,9 +7,8 @@ import keras
 import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
 
-from keras_dgm.activations import fast_softplus
-from keras_dgm.serving.inference import Inference
 from keras_dgm.serving.signatures import CLASSIFY, signatures
+from keras_dgm.serving.softplus import fast_softplus
 
 LABELS = "labels.txt"
 
@@ -19,7 +18,7 @@ def write(path, model, class_names=None, image_shape=None):
 
     Args:
         path: the folder to write.
-        model: a built `M1`, `M2` or `StackedM1M2`.
+        model: a built model, with `endpoints`.
         class_names: K names; None: the numbers from 0. Stored as the asset `labels.txt`.
         image_shape: the (height, width) or (height, width, channels) of an example, for the
             signature that takes PNG and JPEG files; None: there is none.
@@ -27,9 +26,9 @@ def write(path, model, class_names=None, image_shape=None):
     Raises:
         ValueError: naming the argument, the rule and the value received; nothing is written.
     """
-    inference = Inference(model, fast_softplus)
-    class_names = check_class_names(class_names, inference.num_classes)
-    image_shape = check_image_shape(image_shape, inference.input_dim)
+    endpoints = model.endpoints(fast_softplus)
+    class_names = check_class_names(class_names, model.num_classes)
+    image_shape = check_image_shape(image_shape, model.input_dim)
     # It finds the variables by itself; tracking their layers as well would store them twice.
     archive = keras.export.ExportArchive()
     with tempfile.TemporaryDirectory(prefix="labels-") as folder:
@@ -52,19 +51,19 @@ def write(path, model, class_names=None, image_shape=None):
             def labels(y):
                 return table.lookup(tf.cast(y, tf.int64))
 
-        for name, (function, inputs) in signatures(inference, labels, image_shape).items():
+        for name, (function, inputs) in signatures(endpoints, labels, image_shape).items():
             archive.add_endpoint(name, function, input_signature=inputs)
         archive.write_out(str(path), verbose=False)
-    if class_names:
-        mark_as_classify(Path(path, "saved_model.pb"))
+    mark_as_classify(Path(path, "saved_model.pb"))
 
 
 def mark_as_classify(file):
-    """Make `classify` a signature of the Classify API; Keras writes all of them for Predict."""
+    """Make `classify` one of the Classify API, if it is there; Keras writes all for Predict."""
     saved_model = saved_model_pb2.SavedModel.FromString(file.read_bytes())
     for graph in saved_model.meta_graphs:
-        signature = graph.signature_def[CLASSIFY]
-        signature.method_name = tf.saved_model.CLASSIFY_METHOD_NAME
+        if CLASSIFY in graph.signature_def:
+            method = tf.saved_model.CLASSIFY_METHOD_NAME
+            graph.signature_def[CLASSIFY].method_name = method
     file.write_bytes(saved_model.SerializeToString(deterministic=True))
 
 

@@ -1,112 +1,77 @@
-"""The signatures of a served model: named inputs and outputs, a dynamic batch, checks included."""
+"""The signatures of a SavedModel: a model's endpoints, checked, and further ways to reach them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import tensorflow as tf
 
 from keras_dgm.serving import inputs
+from keras_dgm.serving.endpoint import Endpoint, Features
 
 CLASSIFY = "classify"
 DEFAULT = "serving_default"
 
 
 class Signature(NamedTuple):
-    """A function of tensors, by position, to a dict of tensors, and the specs of its inputs."""
+    """What `keras.export.ExportArchive` takes: a function of tensors, and specs of its inputs."""
 
     function: Callable[..., dict[str, Any]]
     inputs: list[tf.TensorSpec]
 
 
-def signatures(inference, labels=None, image_shape=None) -> dict[str, Signature]:
-    """All signatures of a model.
+def signatures(
+    endpoints: Mapping[str, Endpoint], labels: Callable, image_shape: tuple[int, ...] | None = None
+) -> dict[str, Signature]:
+    """All signatures of a model, of which the first endpoint is the default.
 
     | name | of | inputs | outputs |
     |---|---|---|---|
-    | `serving_default` | a classifier | `images` [B, D] | `probabilities`, `class_id`, `label` |
-    | `serving_default` | M1 | `images` [B, D] | `embedding` |
+    | `serving_default` | the first endpoint | `images` [B, D] | its own |
     | `image_bytes` | images | `image_bytes`, PNG or JPEG files [B] | as `serving_default` |
     | `examples` | all | `examples`, serialized tf.Example with `x` [D] | as `serving_default` |
     | `classify` | a classifier | `inputs`, as `examples` | `classes`, `scores` [B, K] |
-    | `embed` | all | `images` | `embedding`; of a classifier also `style` |
-    | `generate` | all | `class_id` [B] and `style` [B, Z]; of M1 `embedding` | `images` [B, D] |
-    | `analogies` | a classifier | `images` | `images` [B, K, D] |
-    | `sample` | all | `seed` int64 [B], and `class_id` of a classifier | `images` [B, D] |
+    | the other endpoints | | their own | their own |
+
+    Beside `probabilities` [B, K], an endpoint puts out `class_id` and `label` [B].
 
     Args:
-        inference: an `Inference`.
-        labels: a function from integers [...] to names [...]; of a classifier.
+        endpoints: of a model.
+        labels: a function from integers [...] to names [...], for those of a classifier.
         image_shape: (height, width) or (height, width, channels); None for tables, which have
             no `image_bytes`.
     """
-    D, K, Z = inference.input_dim, inference.num_classes, inference.latent_dim
-    images = tf.TensorSpec([None, D], tf.float32, "images")
-    strings = {
-        name: tf.TensorSpec([None], tf.string, name)
-        for name in ("image_bytes", "examples", "inputs")
-    }
-    class_id = tf.TensorSpec([None], tf.int32, "class_id")
-    latent = tf.TensorSpec([None, Z], tf.float32, "style" if K else "embedding")
-    seed = tf.TensorSpec([None], tf.int64, "seed")
+    default = next(iter(endpoints.values()))
+    (features,) = default.inputs
+    assert isinstance(features, Features)
 
-    def check(x, name="images"):
-        return inputs.checked_features(x, name, inference.unit_interval)
+    def named(outputs):
+        if "probabilities" not in outputs:
+            return outputs
+        y = tf.argmax(outputs["probabilities"], -1, output_type=tf.int32)
+        return {**outputs, "class_id": y, "label": labels(y)}
 
-    def check_latent(z):
-        return inputs.checked_features(z, latent.name, unit_interval=False)
-
-    def check_class(y):
-        return inputs.checked_classes(y, "class_id", K)
-
-    def classified(x):
-        probabilities = inference.probabilities(x)
-        y = tf.argmax(probabilities, -1, output_type=tf.int32)
-        return {"probabilities": probabilities, "class_id": y, "label": labels(y)}
+    def parsed(examples):
+        return features.check(inputs.parse_examples(examples, features.shape[0]))
 
     def ranked(examples):
-        scores = inference.probabilities(check(inputs.parse_examples(examples, D), "x"))
-        classes = labels(tf.range(K)[None] + tf.zeros_like(scores, tf.int32))
-        return {"classes": classes, "scores": scores}
+        scores = default.function(parsed(examples))["probabilities"]
+        y = tf.range(tf.shape(scores)[-1])[None] + tf.zeros_like(scores, tf.int32)
+        return {"classes": labels(y), "scores": scores}
 
-    answer = classified if K else inference.embed
-    found = {DEFAULT: Signature(lambda x: answer(check(x)), [images])}
+    def signature(endpoint):
+        return Signature(lambda *tensors: named(endpoint.checked(*tensors)), endpoint.specs())
+
+    found = {DEFAULT: signature(default)}
     if image_shape is not None:
         found["image_bytes"] = Signature(
-            lambda files: answer(inputs.decode_images(files, image_shape)),
-            [strings["image_bytes"]],
+            lambda files: named(default.function(inputs.decode_images(files, image_shape))),
+            [tf.TensorSpec([None], tf.string, "image_bytes")],
         )
     found["examples"] = Signature(
-        lambda examples: answer(check(inputs.parse_examples(examples, D), "x")),
-        [strings["examples"]],
+        lambda examples: named(default.function(parsed(examples))),
+        [tf.TensorSpec([None], tf.string, "examples")],
     )
-    found["embed"] = Signature(lambda x: inference.embed(check(x)), [images])
-    if not K:
-        found["generate"] = Signature(
-            lambda z: {"images": inference.generate(None, check_latent(z))}, [latent]
-        )
-        found["sample"] = Signature(
-            lambda seed: {"images": inference.generate(None, draw(seed, Z))}, [seed]
-        )
-        return found
-    found[CLASSIFY] = Signature(ranked, [strings["inputs"]])
-    found["generate"] = Signature(
-        lambda y, z: {"images": inference.generate(check_class(y), check_latent(z))},
-        [class_id, latent],
-    )
-    found["analogies"] = Signature(lambda x: {"images": inference.analogies(check(x))}, [images])
-    found["sample"] = Signature(
-        lambda y, seed: {"images": inference.generate(check_class(y), draw(seed, Z))},
-        [class_id, seed],
-    )
+    found |= {name: signature(endpoint) for name, endpoint in endpoints.items()}
+    if CLASSIFY in endpoints:
+        found[CLASSIFY] = Signature(ranked, [tf.TensorSpec([None], tf.string, "inputs")])
     return found
-
-
-def draw(seed, latent_dim):
-    """z ~ N(0, I), [B, Z], each row from its own seed: the same whatever the rest of the batch."""
-    with tf.control_dependencies([inputs.check_count(seed, "seed")]):
-        seed = tf.identity(seed)
-    return tf.map_fn(
-        lambda s: tf.random.stateless_normal([latent_dim], tf.stack([s, 0])),
-        seed,
-        fn_output_signature=tf.TensorSpec([latent_dim], tf.float32),
-    )

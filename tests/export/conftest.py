@@ -8,6 +8,7 @@ import pytest
 
 import keras_dgm as dgm
 from export import cli
+from keras_dgm import likelihoods
 
 
 @pytest.fixture(scope="session")
@@ -15,7 +16,7 @@ def trained(tmp_path_factory):
     """M1+M2 on digits in the run folder `folder`, with its `model` and `data`."""
     keras.utils.set_random_seed(0)
     data = dgm.data.load("digits", num_labeled=100)
-    m1 = dgm.M1(12, (64,), likelihood="gaussian", likelihood_scale=0.1, seed=0)
+    m1 = dgm.M1(12, (64,), likelihood=likelihoods.Gaussian(0.1), seed=0)
     m1.compile(keras.optimizers.Adam(3e-3))
     m1.fit(data.x_train, epochs=30, batch_size=100, verbose=0)
     model = dgm.StackedM1M2(m1, 10, 3, (48,), seed=0)

@@ -16,6 +16,7 @@ import pytest
 import keras_dgm as dgm
 from export import bundle as bundles
 from export import cli, litert_files, measure, report, runners, servable, source, verify
+from keras_dgm import likelihoods
 from keras_dgm.preprocessing import PCA
 from keras_dgm.serving import Inference
 
@@ -270,7 +271,7 @@ def test_a_model_of_mixed_precision_is_exported_in_float32(tmp_path, stacked):
 def test_every_kind_of_model_becomes_a_bundle(kind, tmp_path, capsys):
     data = dgm.data.load("digits", num_labeled=100)
     if kind == "M1":
-        model = dgm.M1(8, (32,), likelihood="gaussian", likelihood_scale=0.1, seed=0)
+        model = dgm.M1(8, (32,), likelihood=likelihoods.Gaussian(0.1), seed=0)
     elif kind == "M2, PCA":
         pca = PCA(20, whiten=True)
         pca.adapt(data.x_train)

@@ -4,6 +4,7 @@ import keras
 import pytest
 
 import keras_dgm as dgm
+from keras_dgm import likelihoods
 
 IMAGE_SHAPE = (8, 8)
 
@@ -27,7 +28,7 @@ def m1(digits):
 def m2(digits):
     """An M2 of two latent dimensions, with all labels."""
     keras.utils.set_random_seed(0)
-    model = dgm.M2(10, 2, (100,), likelihood="gaussian", likelihood_scale=0.2, alpha=1.0, seed=0)
+    model = dgm.M2(10, 2, (100,), likelihood=likelihoods.Gaussian(0.2), alpha=1.0, seed=0)
     model.compile(keras.optimizers.Adam(3e-3))
     model.fit(digits.x_train, digits.y_train, epochs=30, batch_size=50, verbose=0)
     return model

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 import keras_dgm as dgm
-from keras_dgm import generation
+from keras_dgm import generation, likelihoods
 from keras_dgm.preprocessing import PCA
 
 D, SCALE = 5, 0.5
@@ -17,7 +17,7 @@ def linear_gaussian():
     rng = np.random.default_rng(0)
     w = np.linalg.qr(rng.normal(size=[D, 2]))[0] * [1.0, 0.7]
     b = rng.normal(size=D)
-    model = dgm.M1(2, (), likelihood="gaussian", likelihood_scale=SCALE)
+    model = dgm.M1(2, (), likelihood=likelihoods.Gaussian(SCALE))
     model.build((None, D))
     precision = np.diag(w.T @ w) + SCALE**2  # of p(z|x), times SCALE^2
     to_mean = w / precision
@@ -55,7 +55,7 @@ def test_it_beats_the_mean_of_the_training_data(digits):
     """On a random half of the pixels of a digit, by a fifth at least; by a third in this run."""
     x, observed = digits.x_test[:200], np.random.default_rng(0).uniform(size=64) < 0.5
     keras.utils.set_random_seed(0)
-    model = dgm.M1(10, (100,), likelihood="gaussian", likelihood_scale=0.1, seed=0)
+    model = dgm.M1(10, (100,), likelihood=likelihoods.Gaussian(0.1), seed=0)
     model.compile(keras.optimizers.Adam(3e-3))
     model.fit(digits.x_train, epochs=40, batch_size=50, verbose=0)
 

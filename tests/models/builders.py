@@ -6,6 +6,7 @@ import tensorflow as tf
 from scipy import stats
 
 import keras_dgm as dgm
+from keras_dgm import likelihoods
 from keras_dgm.preprocessing import PCA
 
 N, D, K, Z = 30, 6, 3, 2
@@ -119,8 +120,7 @@ class LinearGaussian:
         self.precision = np.diag(self.w.T @ self.w) + self.scale**2  # of p(z|x), times scale^2
         self.x = rng.normal(size=[8, D])
         self.model = m1(
-            likelihood="gaussian",
-            likelihood_scale=self.scale,
+            likelihood=likelihoods.Gaussian(self.scale),
             encoder=keras.Sequential([keras.layers.Dense(2 * Z, dtype="float64")]),
             decoder=keras.Sequential([keras.layers.Dense(D, dtype="float64")]),
             dtype="float64",

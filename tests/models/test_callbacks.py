@@ -105,10 +105,10 @@ def test_kl_warm_up_changes_what_is_minimised_and_not_what_is_reported():
         x, batch_size=len(x), epochs=1, callbacks=[dgm.KLWarmUp(1)], verbose=0
     ).history
 
-    expected = history["log_likelihood"][0] - 0.5 * history["kl"][0]
+    expected = history["reconstruction"][0] - 0.5 * history["kl"][0]
     np.testing.assert_allclose(history["loss"][0], -expected, rtol=1e-5)
     np.testing.assert_allclose(
-        history["elbo"][0], history["log_likelihood"][0] - history["kl"][0], rtol=1e-5
+        history["elbo"][0], history["reconstruction"][0] - history["kl"][0], rtol=1e-5
     )
 
 

@@ -9,7 +9,7 @@ from builders import D, Z
 from scipy import stats
 
 import keras_dgm as dgm
-from keras_dgm import generation
+from keras_dgm import generation, likelihoods
 
 CONDITION = [3, 1]  # in `builders.conditional`
 REST = [0, 2, 4, 5]
@@ -32,8 +32,7 @@ class LinearGaussian:
         self.precision = np.diag(self.w.T @ self.w) + self.SCALE**2  # times SCALE^2
         self.x = rng.normal(size=[8, D])
         self.model = builders.conditional(
-            likelihood="gaussian",
-            likelihood_scale=self.SCALE,
+            likelihood=likelihoods.Gaussian(self.SCALE),
             encoder=keras.Sequential([keras.layers.Dense(2 * Z, dtype="float64")]),
             decoder=keras.Sequential([keras.layers.Dense(len(REST), dtype="float64")]),
             dtype="float64",

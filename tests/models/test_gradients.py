@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from keras_dgm import likelihoods
+
 LABELED = np.array([0, 2, 1, 1, 0])
 UNLABELED = np.full(5, -1)
 MIXED = np.array([0, -1, 2, -1, -1])
@@ -54,7 +56,7 @@ def assert_gradients_are_finite_differences(model, x, y, noise):
     [
         {"likelihood": "bernoulli"},
         {"likelihood": "gaussian"},
-        {"likelihood": "gaussian", "likelihood_scale": 0.5, "class_prior": [0.2, 0.3, 0.5]},
+        {"likelihood": likelihoods.Gaussian(0.5), "class_prior": [0.2, 0.3, 0.5]},
     ],
 )
 def test_j_alpha(options):

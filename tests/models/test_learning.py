@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 import keras_dgm as dgm
+from keras_dgm import likelihoods
 
 SEED = 0
 
@@ -18,7 +19,7 @@ def digits():
 def m1(digits):
     """M1 of 40 epochs, and its history."""
     keras.utils.set_random_seed(SEED)
-    model = dgm.M1(10, (100,), likelihood="gaussian", likelihood_scale=0.1, seed=SEED)
+    model = dgm.M1(10, (100,), likelihood=likelihoods.Gaussian(0.1), seed=SEED)
     model.compile(keras.optimizers.Adam(3e-3))
     history = model.fit(
         digits.x_train, epochs=40, batch_size=50, validation_data=(digits.x_valid,), verbose=0

@@ -7,12 +7,14 @@ import tensorflow as tf
 from builders import D, K, Z
 from scipy import special, stats
 
+from keras_dgm import likelihoods
+
 B = 5
 PRIOR = [0.2, 0.3, 0.5]
 LIKELIHOODS = [
     {"likelihood": "bernoulli"},
     {"likelihood": "gaussian"},
-    {"likelihood": "gaussian", "likelihood_scale": 0.25, "class_prior": PRIOR},
+    {"likelihood": likelihoods.Gaussian(0.25), "class_prior": PRIOR},
 ]
 
 
@@ -86,7 +88,7 @@ def test_bounds_agree_with_an_enumeration(model, x, noise):
 
 def test_minus_u_is_below_the_log_sum_of_minus_l(model, x, noise):
     x, noise = tf.constant(x), tf.constant(noise)
-    log_sum = tf.reduce_logsumexp(model.minus_l(x, np.arange(K)[None], noise).elbo, axis=-1)
+    log_sum = tf.reduce_logsumexp(model.labeled_bound(x, np.arange(K)[None], noise).elbo, axis=-1)
 
     minus_u = model.objective(x, tf.fill([B], -1), noise, training=False).bound.elbo
 
@@ -95,7 +97,7 @@ def test_minus_u_is_below_the_log_sum_of_minus_l(model, x, noise):
 
 def test_minus_u_reaches_the_log_sum_where_the_classifier_is_the_posterior(model, x, noise):
     x, noise = tf.constant(x[:1]), tf.constant(noise[:1])
-    minus_l = model.minus_l(x, np.arange(K)[None], noise).elbo
+    minus_l = model.labeled_bound(x, np.arange(K)[None], noise).elbo
     output = model.classifier.layers[-1]
     output.kernel.assign(tf.zeros_like(output.kernel))
     output.bias.assign(minus_l[0])

@@ -104,7 +104,7 @@ def test_an_epoch_of_fit_reports_j_alpha(batch_size):
         logs = {name: values[epoch] for name, values in history.items()}
         expected = -logs["elbo"] + 0.7 * logs["classification_loss"]
         np.testing.assert_allclose(logs["loss"], expected, rtol=1e-5)
-        np.testing.assert_allclose(logs["elbo"], logs["log_likelihood"] - logs["kl"], rtol=1e-5)
+        np.testing.assert_allclose(logs["elbo"], logs["reconstruction"] - logs["kl"], rtol=1e-5)
 
 
 @pytest.mark.parametrize("make", [builders.m1, builders.m2])

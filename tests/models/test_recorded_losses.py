@@ -12,11 +12,12 @@ import numpy as np
 import pytest
 
 import keras_dgm as dgm
+from keras_dgm import likelihoods
 
 RECORD = Path(__file__).with_name("recorded_losses.json")
 STEPS = 50
 MODELS = {
-    "m1": lambda: dgm.M1(10, (50, 50), likelihood="gaussian", likelihood_scale=0.2, seed=0),
+    "m1": lambda: dgm.M1(10, (50, 50), likelihood=likelihoods.Gaussian(0.2), seed=0),
     "m1, 3 samples": lambda: dgm.M1(10, (50,), num_samples=3, seed=0),
     "m2": lambda: dgm.M2(10, 5, (50,), seed=0),
     "m2, class_sum=2": lambda: dgm.M2(10, 5, (50,), class_sum=2, seed=0),

@@ -14,14 +14,13 @@ import tensorflow as tf
 from builders import D, K
 
 import keras_dgm
-from keras_dgm import networks
+from keras_dgm import likelihoods, networks
 
 # Every registered class, in each of the ways in which it is put together.
 MODELS = {
     "M1": builders.m1,
     "M1 of other settings": lambda: builders.m1(
-        likelihood="gaussian",
-        likelihood_scale=0.5,
+        likelihood=likelihoods.Gaussian(0.5),
         activation="tanh",
         hidden_units=(5, 3),
         weight_prior=True,

@@ -6,6 +6,7 @@ import pytest
 import tensorflow as tf
 
 import keras_dgm as dgm
+from keras_dgm import likelihoods
 from keras_dgm.activations import fast_softplus
 from keras_dgm.preprocessing import PCA
 from keras_dgm.serving import Inference, finite_softplus, folding
@@ -71,7 +72,7 @@ CLASSIFIERS = {
     ),
     "M1+M2": lambda: stack(m1()),
     "M1+M2, all dimensions": lambda: stack(m1(), range(5)),
-    "M1+M2, gaussian": lambda: stack(m1(likelihood="gaussian", likelihood_scale=0.1)),
+    "M1+M2, gaussian": lambda: stack(m1(likelihood=likelihoods.Gaussian(0.1))),
     "M1+M2, PCA": lambda: stack(m1(likelihood="gaussian", preprocessor=pca())),
     "M1+M2, PCA not whitened": lambda: stack(
         m1(likelihood="gaussian", preprocessor=pca(whiten=False))

@@ -1,10 +1,10 @@
 """The wake-sleep algorithm, which AEVB is compared with."""
 
 import tensorflow as tf
+from keras_dgm.models.training import StepOutput
 
 import keras_dgm as dgm
 from keras_dgm import bounds, distributions
-from keras_dgm.models.training import StepOutput
 
 
 class WakeSleep(dgm.M1):

@@ -22,7 +22,7 @@ def component_collapse(kl, title="Divergence from the prior, by latent dimension
     """How many latent dimensions carry something.
 
     Args:
-        kl: a dict from the name of a model to its `generation.kl_per_dimension`, [Z].
+        kl: a dict from the name of a model to its `evaluation.kl_per_dimension`, [Z].
         title: of the figure.
     """
     figure = Figure((6, 4), layout="constrained")
@@ -71,7 +71,7 @@ def training_curves(history, title="Training"):
         title: of the figure.
     """
     panels = {
-        "nats": {"elbo": BLUE, "log_likelihood": ORANGE},
+        "nats": {"elbo": BLUE, "reconstruction": ORANGE},
         "KL, nats": {"kl": BLUE},
         "accuracy": {"accuracy": BLUE},
     }
@@ -100,7 +100,7 @@ def _plot_history(axes, history, name, shade):
 
 
 def confusion(matrix, names, title="Which class is taken for which"):
-    """The counts of `generation.confusion`, [K, K], shaded by their part of the true class."""
+    """The counts of `evaluation.confusion`, [K, K], shaded by their part of the true class."""
     size = min(10.0, 2.5 + 0.45 * len(names))
     figure = Figure((size, size), layout="constrained")
     axes = figure.subplots()
@@ -116,7 +116,7 @@ def confusion(matrix, names, title="Which class is taken for which"):
 
 
 def calibration(measured, title="Calibration of q(y|x)"):
-    """A `generation.Calibration`: accuracy against confidence."""
+    """A `evaluation.Calibration`: accuracy against confidence."""
     figure = Figure((4.5, 4.5), layout="constrained")
     axes = figure.subplots()
     axes.plot([0, 1], [0, 1], "--", color="gray", label="calibrated")

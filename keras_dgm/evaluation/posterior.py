@@ -4,7 +4,6 @@ import numpy as np
 from scipy import special
 
 from keras_dgm.evaluation.likelihood import log_likelihood
-from keras_dgm.models import M2
 
 
 def posterior_probs(model, x, num_samples=100, **options):
@@ -13,7 +12,7 @@ def posterior_probs(model, x, num_samples=100, **options):
     `model.predict(x)` is q(y|x), which approximates it.
 
     Args:
-        model: an `M2` or `StackedM1M2` that has been built.
+        model: a built model with classes, `M2` or `StackedM1M2`.
         x: [N, D] or [N, ...], raw data.
         num_samples: importance samples of p(x, y), for each class.
         **options: as of `log_likelihood`.
@@ -24,7 +23,6 @@ def posterior_probs(model, x, num_samples=100, **options):
     Raises:
         ValueError: if the model has no classes, or an argument is out of range.
     """
-    if not isinstance(model, M2):
-        raise ValueError(f"`model` must be an M2 or StackedM1M2, got {model!r}")
+    model.check_num_classes()
     estimate = log_likelihood(model, x, num_samples, **options)
     return np.asarray(special.softmax(estimate.log_p_xy, axis=-1))

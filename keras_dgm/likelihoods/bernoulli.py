@@ -1,0 +1,53 @@
+"""Binary data, or grey values as the probabilities of it."""
+
+import keras
+import tensorflow as tf
+
+from keras_dgm.activations import softplus
+from keras_dgm.distributions import full_precision, tfd
+from keras_dgm.likelihoods.base import Likelihood, independent
+
+
+@keras.saving.register_keras_serializable(package="keras_dgm")
+class Bernoulli(Likelihood):
+    """Bernoulli over {0, 1}; the decoder puts out logits.
+
+    Args:
+        binarize: draw x in {0, 1} with probability x afresh at each step of training, as is usual
+            for grey images; False: x in [0, 1] enters as x log p + (1 - x) log(1 - p), which is a
+            log-likelihood for binary x only.
+    """
+
+    rule = "lie in [0, 1]"
+
+    def __init__(self, binarize: bool = True):
+        self.binarize = binarize
+
+    def mean(self, params):
+        return tf.sigmoid(params)
+
+    def __call__(self, params, observed=None):
+        logits = full_precision(params)
+        # Of its default dtype, an integer, it would round grey values in NumPy arrays down.
+        return independent(OneSoftplus(logits, dtype=logits.dtype), observed)
+
+    def accepts(self, x):
+        return (x >= 0) & (x <= 1)
+
+    def sample_observation(self, x, uniform):
+        if not self.binarize:
+            return x
+        drawn = tf.cast(uniform(tf.shape(x)) < x, x.dtype)
+        # A missing entry, NaN, stays one.
+        return tf.where(x == x, drawn, x)
+
+    def get_config(self):
+        return {"binarize": self.binarize}
+
+
+class OneSoftplus(tfd.Bernoulli):
+    """Bernoulli with log p(x) = x logits - softplus(logits); TFP computes two softplus."""
+
+    def _log_prob(self, event):
+        logits = self.logits_parameter()
+        return tf.cast(event, logits.dtype) * logits - softplus(logits)

@@ -1,0 +1,93 @@
+"""What a table is: columns of several kinds."""
+
+from collections.abc import Sequence
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from keras_dgm import checks
+from keras_dgm.distributions import tfd
+from keras_dgm.likelihoods.base import Likelihood
+
+
+@keras.saving.register_keras_serializable(package="keras_dgm")
+class Columns(Likelihood):
+    """Several likelihoods side by side, each over some consecutive columns of x.
+
+    The decoder puts out what their means are made of, in their order, and then the rest.
+
+    Args:
+        parts: pairs of a `Likelihood` and how many columns it is over; together all of x.
+    """
+
+    def __init__(self, parts: Sequence[tuple[Likelihood, int]]):
+        if not parts:
+            raise ValueError("`parts` must hold at least one likelihood, got none")
+        for likelihood, _ in parts:
+            if not isinstance(likelihood, Likelihood):
+                raise ValueError(f"`parts` must hold likelihoods, got {likelihood!r}")
+        self.likelihoods = tuple(likelihood for likelihood, _ in parts)
+        self.widths = checks.check_widths([n for _, n in parts], argument="parts")
+        self.mean_sizes = [p.mean_size(n) for p, n in self._parts()]
+        self.rest_sizes = [p.params_size(n) - p.mean_size(n) for p, n in self._parts()]
+
+    @property
+    def rule(self):
+        """The rules of its parts."""
+        ends = np.cumsum(self.widths)
+        rules = [
+            f"{part.rule} in columns {end - width} to {end - 1}"
+            for (part, width), end in zip(self._parts(), ends, strict=True)
+        ]
+        return "; ".join(rules)
+
+    def _parts(self):
+        return zip(self.likelihoods, self.widths, strict=True)
+
+    def params_size(self, width):
+        if width != sum(self.widths):
+            raise ValueError(f"`parts` must be over {width} columns together, got {self.widths}")
+        return sum(self.mean_sizes) + sum(self.rest_sizes)
+
+    def mean_size(self, width):
+        return sum(self.mean_sizes)
+
+    def mean(self, params):
+        pieces = zip(self.likelihoods, tf.split(params, self.mean_sizes, axis=-1), strict=True)
+        return tf.concat([part.mean(piece) for part, piece in pieces], axis=-1)
+
+    def __call__(self, params, observed=None):
+        pieces = tf.split(params, [*self.mean_sizes, *self.rest_sizes], axis=-1)
+        count = len(self.likelihoods)
+        whole = [
+            tf.concat(both, axis=-1) for both in zip(pieces[:count], pieces[count:], strict=True)
+        ]
+        seen = [None] * count
+        if observed is not None:
+            seen = tf.split(observed, self.widths, axis=-1)
+        return tfd.Blockwise(
+            [p(*of_part) for p, of_part in zip(self.likelihoods, zip(whole, seen), strict=True)]
+        )
+
+    def accepts(self, x):
+        return tf.concat([part.accepts(piece) for part, piece in self._split(x)], axis=-1)
+
+    def inputs(self, x):
+        return tf.concat([part.inputs(piece) for part, piece in self._split(x)], axis=-1)
+
+    def sample_observation(self, x, uniform):
+        sampled = [part.sample_observation(piece, uniform) for part, piece in self._split(x)]
+        return tf.concat(sampled, axis=-1)
+
+    def _split(self, x):
+        return zip(self.likelihoods, tf.split(x, self.widths, axis=-1), strict=True)
+
+    def get_config(self):
+        serialize = keras.saving.serialize_keras_object
+        return {"parts": [(serialize(part), width) for part, width in self._parts()]}
+
+    @classmethod
+    def from_config(cls, config):
+        deserialize = keras.saving.deserialize_keras_object
+        return cls([(deserialize(part), width) for part, width in config["parts"]])

@@ -1,0 +1,38 @@
+"""Real data."""
+
+import keras
+import tensorflow as tf
+
+from keras_dgm.distributions import full_precision, stddev_of, tfd
+from keras_dgm.likelihoods.base import Likelihood, independent
+
+
+@keras.saving.register_keras_serializable(package="keras_dgm")
+class Gaussian(Likelihood):
+    """N(mean, diag(stddev^2)); the decoder puts out means and log variances.
+
+    Args:
+        scale: a fixed standard deviation, with which the decoder puts out means alone; None:
+            learned.
+    """
+
+    def __init__(self, scale: float | None = None):
+        if scale is not None and not 0 < scale < float("inf"):
+            raise ValueError(f"`scale` must be positive and finite, got {scale}")
+        self.scale = scale
+
+    def params_size(self, width):
+        return width if self.scale is not None else 2 * width
+
+    def mean(self, params):
+        return params
+
+    def __call__(self, params, observed=None):
+        params = full_precision(params)
+        if self.scale is not None:
+            return independent(tfd.Normal(params, tf.cast(self.scale, params.dtype)), observed)
+        mean, log_variance = tf.split(params, 2, axis=-1)
+        return independent(tfd.Normal(mean, stddev_of(log_variance)), observed)
+
+    def get_config(self):
+        return {"scale": self.scale}

@@ -1,0 +1,24 @@
+"""Counts that vary more than a Poisson's, as of single cells or words."""
+
+import keras
+import tensorflow as tf
+
+from keras_dgm.distributions import bounded, full_precision, tfd
+from keras_dgm.likelihoods.base import independent
+from keras_dgm.likelihoods.poisson import Poisson
+
+
+@keras.saving.register_keras_serializable(package="keras_dgm")
+class NegativeBinomial(Poisson):
+    """Negative binomial of mean m and variance m + m^2 / r; the networks see log(1 + x).
+
+    The decoder puts out log m, then log r; as r grows, it becomes a Poisson.
+    """
+
+    def params_size(self, width):
+        return 2 * width
+
+    def __call__(self, params, observed=None):
+        log_mean, log_r = tf.split(bounded(full_precision(params)), 2, axis=-1)
+        counts = tfd.NegativeBinomial(total_count=tf.exp(log_r), logits=log_mean - log_r)
+        return independent(counts, observed)

@@ -1,0 +1,97 @@
+"""What a trained model computes once it is deployed: deterministic, on folded copies of its networks.
+
+Everything takes and returns tensors with a dynamic batch.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import tensorflow as tf
+
+from keras_dgm.serving import folding
+
+
+class DeployedM1:
+    """An encoder and a decoder.
+
+    Args:
+        features: stages from x [..., D] to the mean of q(z|x).
+        data: stages from z [..., Z] to the mean of p(x|z).
+        softplus: replaces softplus where the target has a better one.
+    """
+
+    def __init__(
+        self, features: Sequence[Any], data: Sequence[Any], softplus: Callable | None = None
+    ):
+        self.embed = folding.Chain(features, softplus)
+        self.generate = folding.Chain(data, softplus)
+
+
+class DeployedM2:
+    """A classifier with its generative model, on features of x.
+
+    Args:
+        m2: an `M2` of the features.
+        features: stages from x [..., D] to what `m2` models, its expected observation.
+        data: stages from the first outputs of its decoder to x.
+        softplus: replaces softplus where the target has a better one.
+    """
+
+    def __init__(
+        self,
+        m2: Any,
+        features: Sequence[Any],
+        data: Sequence[Any],
+        softplus: Callable | None = None,
+    ):
+        self.num_classes = m2.num_classes
+        means = folding.Columns(tuple(range(m2.latent_dim)))
+        self.features = folding.Chain(features, softplus)
+        seen = folding.function(m2.as_inputs, m2.observation_dim)
+        self._to_inputs = folding.Chain(seen, softplus)
+        logits = [
+            *folding.stages_of(m2.classifier),
+            *folding.function(m2.only_seen, m2.num_classes),
+        ]
+        self.classifier = folding.Chain(logits, softplus)
+        self._encoder = folding.ConditionalChain(m2.encoder, [means], softplus)
+        self._decoder = folding.ConditionalChain(m2.decoder, data, softplus)
+
+    def probabilities(self, x: tf.Tensor) -> tf.Tensor:
+        """q(y|x), [B, K], of x [B, D]."""
+        return tf.nn.softmax(self.classifier(self.inputs(x)))
+
+    def inputs(self, x: tf.Tensor) -> tf.Tensor:
+        """What the networks see of x [B, D]."""
+        return self._to_inputs(self.features(x))
+
+    def embed(self, x: tf.Tensor) -> dict[str, tf.Tensor]:
+        """The mean of z under q(y|x) q(z|x,y), and at the most likely class: the `style`."""
+        inputs = self.inputs(x)
+        logits = self.classifier(inputs)
+        means = self._encoder(inputs[:, None], tf.range(self.num_classes)[None])  # [B, K, Z]
+        embedding = tf.reduce_sum(tf.nn.softmax(logits)[..., None] * means, 1)
+        return {"embedding": embedding, "style": self._style(inputs, logits)}
+
+    def style(self, x: tf.Tensor) -> tf.Tensor:
+        """The mean of q(z|x,y), [B, Z], at the most likely class y of x [B, D]."""
+        inputs = self.inputs(x)
+        return self._style(inputs, self.classifier(inputs))
+
+    def features_and_style(self, x: tf.Tensor) -> dict[str, tf.Tensor]:
+        """The features themselves as `embedding`, and the `style`."""
+        features = self.features(x)
+        inputs = self._to_inputs(features)
+        return {"embedding": features, "style": self._style(inputs, self.classifier(inputs))}
+
+    def _style(self, inputs, logits):
+        y = tf.argmax(logits, -1, output_type=tf.int32)  # [B]
+        return self._encoder(inputs, y)
+
+    def generate(self, y: tf.Tensor, z: tf.Tensor) -> tf.Tensor:
+        """The mean of p(x|y,z), [B, D], of integers y [B] and z [B, Z]."""
+        return self._decoder(z, y)
+
+    def in_all_classes(self, z: tf.Tensor) -> tf.Tensor:
+        """The mean of p(x|y,z) for every y, [B, K, D], of z [B, Z]."""
+        return self._decoder(z[:, None], tf.range(self.num_classes)[None])

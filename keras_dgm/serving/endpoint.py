@@ -1,0 +1,154 @@
+"""What a deployed model answers, and to what.
+
+An `Endpoint` is a signature of the SavedModel, a signature of the LiteRT files, a file for the
+browser, and a request that verifies them. A model has a dict of them: its `endpoints`.
+"""
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from keras_dgm.serving import inputs
+
+
+@dataclasses.dataclass(frozen=True)
+class Input:
+    """A named tensor that a request holds; the first dimension is that of its rows.
+
+    Attributes:
+        name: of the tensor.
+        shape: of a row; or, with `batched` False, of the tensor.
+    """
+
+    name: str
+    shape: tuple[int, ...] = ()
+    dtype: tf.DType = tf.float32
+    batched: bool = True
+
+    def spec(self, rows: int | None = None) -> tf.TensorSpec:
+        """The tensor's, with so many rows; None: any number."""
+        shape = [rows, *self.shape] if self.batched else self.shape
+        return tf.TensorSpec(shape, self.dtype, self.name)
+
+    def check(self, tensor: tf.Tensor) -> tf.Tensor:
+        """The tensor, refused when the graph runs unless it keeps the rules."""
+        return inputs.checked_count(tensor, self.name)
+
+    def examples(self, x: np.ndarray) -> np.ndarray:
+        """Rows to verify with, as many as x [N, D] has."""
+        raise NotImplementedError
+
+    def broken(self, x: np.ndarray) -> list[np.ndarray]:
+        """Tensors that break a rule and must be refused."""
+        return []
+
+
+@dataclasses.dataclass(frozen=True)
+class Features(Input):
+    """Raw data, [B, D].
+
+    Attributes:
+        accepts: which entries are allowed, of a tensor.
+        rule: what they must be, in words.
+    """
+
+    accepts: Callable[[Any], Any] = tf.math.is_finite
+    rule: str = "be finite"
+
+    def check(self, tensor):
+        return inputs.checked(super().check(tensor), self.name, self.accepts, self.rule)
+
+    def examples(self, x):
+        return x
+
+    def broken(self, x):
+        return [np.full_like(x, np.inf), x[:0], x[:, :-1]]
+
+
+@dataclasses.dataclass(frozen=True)
+class ClassId(Input):
+    """Classes, integers [B] from 0 to `num_classes` - 1."""
+
+    dtype: tf.DType = tf.int32
+    num_classes: int = 0
+
+    def check(self, tensor):
+        rule = f"be integers from 0 to {self.num_classes - 1}"
+        return inputs.checked(super().check(tensor), self.name, self.is_class, rule)
+
+    def is_class(self, y):
+        """Which are."""
+        return (y >= 0) & (y < self.num_classes)
+
+    def examples(self, x):
+        return (np.arange(len(x)) % self.num_classes).astype(np.int32)
+
+    def broken(self, x):
+        return [np.full(len(x), self.num_classes, np.int32)]
+
+
+@dataclasses.dataclass(frozen=True)
+class Latent(Input):
+    """Latent variables, [B, Z]; N(0, I) is their prior."""
+
+    def check(self, tensor):
+        return inputs.checked(super().check(tensor), self.name, tf.math.is_finite, "be finite")
+
+    def examples(self, x):
+        z = np.random.default_rng(0).standard_normal((len(x), *self.shape))
+        return z.astype(np.float32)
+
+
+@dataclasses.dataclass(frozen=True)
+class Seed(Input):
+    """Seeds of draws, int64 [B]; a row has its own draw, whatever the rest of the batch."""
+
+    name: str = "seed"
+    dtype: tf.DType = tf.int64
+
+    def examples(self, x):
+        return np.arange(len(x), dtype=np.int64)
+
+
+@dataclasses.dataclass(frozen=True)
+class Endpoint:
+    """A function of a deployed model.
+
+    Attributes:
+        function: of tensors, by position; returns a dict of named tensors.
+        inputs: what it takes.
+        reference: the same of NumPy arrays by the Keras model's own methods, which every artifact
+            is held against; None: there is none.
+        portable: whether LiteRT has the operations.
+    """
+
+    function: Callable[..., dict[str, tf.Tensor]]
+    inputs: tuple[Input, ...]
+    reference: Callable[..., dict[str, np.ndarray]] | None = None
+    portable: bool = True
+
+    def specs(self, rows: int | None = None) -> list[tf.TensorSpec]:
+        """Of the inputs."""
+        return [each.spec(rows) for each in self.inputs]
+
+    def checked(self, *tensors: tf.Tensor) -> dict[str, tf.Tensor]:
+        """The function, its inputs refused where they break a rule."""
+        pairs = zip(self.inputs, tensors, strict=True)
+        return self.function(*(each.check(tensor) for each, tensor in pairs))
+
+
+def draw(seed: tf.Tensor, latent_dim: int) -> tf.Tensor:
+    """z ~ N(0, I), [B, Z], each row from its own seed."""
+    return tf.map_fn(
+        lambda s: tf.random.stateless_normal([latent_dim], tf.stack([s, 0])),
+        seed,
+        fn_output_signature=tf.TensorSpec([latent_dim], tf.float32),
+    )
+
+
+def drawn(seed: np.ndarray, latent_dim: int) -> np.ndarray:
+    """The same, eagerly."""
+    return np.stack([tf.random.stateless_normal([latent_dim], [int(s), 0]) for s in seed])

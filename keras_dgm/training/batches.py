@@ -1,0 +1,262 @@
+"""What `fit`, `evaluate` and `predict` are given, as batches of what a model observes."""
+
+import math
+import warnings
+from collections.abc import Iterator
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from keras_dgm import checks
+from keras_dgm.data import batches
+from keras_dgm.training.facts import DataFacts
+from keras_dgm.training.observation import Observation
+
+# Examples that are observed at a time, and that a class sum is judged by.
+PART = 2000
+
+
+def of(
+    model: Any, x: Any, y: Any = None, sample_weight: Any = None, steps: int | None = None
+) -> "Arrays | Stream":
+    """The data that a caller handed over, checked.
+
+    Args:
+        model: says what its data must be: `check_data`.
+        x: an array, or a dataset of batches.
+        y: labels, or None.
+        sample_weight: a weight for each example, or None.
+        steps: how many batches make an epoch, where it is not a pass over the data.
+
+    Raises:
+        ValueError: naming the argument, the rule and the value received.
+    """
+    if not isinstance(x, (tf.data.Dataset, keras.utils.PyDataset)):
+        return Arrays(model, *model.check_data(x, y, sample_weight), steps)
+    for name, value in {"y": y, "sample_weight": sample_weight}.items():
+        if value is not None:
+            raise ValueError(
+                f"`{name}` must be part of the dataset `x`, got {type(value).__name__}"
+            )
+    return Stream(model, x, steps)
+
+
+def labels_of(x: np.ndarray, y: np.ndarray | None) -> np.ndarray:
+    """y, or that all labels are unknown."""
+    return np.full(len(x), -1) if y is None else y
+
+
+class Arrays:
+    """Arrays, checked, which stay in memory as tensors of what the model observes.
+
+    Args:
+        model: what `of` was given.
+        x: float32 [N, D].
+        y: int32 [N] or None.
+        sample_weight: float32 [N] or None.
+        steps: how many batches make an epoch; None: a pass.
+    """
+
+    def __init__(
+        self, model: Any, x: np.ndarray, y: Any, sample_weight: Any, steps: int | None = None
+    ):
+        self.model = model
+        self.steps = steps
+        self.x, self.y, self.sample_weight = x, y, sample_weight
+        self._observed: Observation | None = None
+
+    @property
+    def input_shape(self) -> tuple[int | None, ...]:
+        """Of a batch."""
+        return (None, *self.x.shape[1:])
+
+    @property
+    def labeled(self) -> np.ndarray:
+        """Which examples have a label, booleans [N]."""
+        return labels_of(self.x, self.y) >= 0
+
+    def split(self, fraction: float) -> "tuple[Arrays, Arrays]":
+        """All but the last `fraction` of the examples, and these, as `validation_split` of Keras.
+
+        Raises:
+            ValueError: if there is nothing on one side.
+        """
+        if not 0 < fraction < 1:
+            raise ValueError(f"`validation_split` must lie between 0 and 1, got {fraction}")
+        at = math.floor(len(self.x) * (1 - fraction))
+        if at == 0:
+            raise ValueError(
+                f"`validation_split` must leave an example to train on, got {fraction} "
+                f"of {len(self.x)}"
+            )
+        return self.part(slice(None, at)), self.part(slice(at, None))
+
+    def part(self, rows: Any) -> "Arrays":
+        """Some of the examples."""
+        parts = (None if a is None else a[rows] for a in (self.x, self.y, self.sample_weight))
+        return Arrays(self.model, *parts, self.steps)
+
+    def facts(self, num_classes: int) -> DataFacts:
+        """How many examples and labels there are."""
+        return DataFacts.of([labels_of(self.x, self.y)], num_classes)
+
+    def observations(self) -> Iterator[Observation]:
+        """What the model observes, in parts."""
+        return iter([self.observed()])
+
+    def observed(self) -> Observation:
+        """What the model observes, of all examples; computed once."""
+        if self._observed is None:
+            x = self.x
+            parts = [self.model.observe(x[i : i + PART]) for i in range(0, len(x), PART)]
+            self._observed = tf.nest.map_structure(lambda *tensors: tf.concat(tensors, 0), *parts)
+            self.model.check_observation(self._observed)
+        return self._observed
+
+    def some(self) -> Observation:
+        """Of at most `PART` examples, evenly spread."""
+        stride = -(-len(self.x) // PART)
+        return tf.nest.map_structure(lambda tensor: tensor[::stride], self.observed())
+
+    def training(
+        self, batch_size: int | None, seed: int, epoch: tf.Variable, shuffle: bool
+    ) -> tf.data.Dataset:
+        """An epoch of batches, each of which holds its share of the labelled examples.
+
+        Args:
+            batch_size: B; None: 32.
+            seed: of the orders.
+            epoch: the number of the epoch, which determines its order together with `seed`.
+            shuffle: False keeps the order of the arrays.
+
+        Raises:
+            ValueError: if a batch cannot be divided among the replicas.
+        """
+        batch_size = checks.check_positive_integer(
+            32 if batch_size is None else batch_size, argument="batch_size"
+        )
+        replicas = self.model.distribute_strategy.num_replicas_in_sync
+        if batch_size % replicas:
+            raise ValueError(
+                f"`batch_size` must be divisible by the {replicas} replicas, got {batch_size}"
+            )
+        return batches.training_batches(
+            self._tensors(),
+            self.labeled,
+            batch_size,
+            seed=seed,
+            epoch=epoch,
+            shuffle=shuffle,
+            endless=self.steps is not None,
+        )
+
+    def epochs_of(self, steps: int, batch_size: int | None) -> int:
+        """How many passes over the data `steps` batches are."""
+        return steps // math.ceil(len(self.x) / (batch_size or 32))
+
+    def evaluation(self, batch_size: int | None, default: int | None = None) -> tf.data.Dataset:
+        """Batches in the order of the arrays; of `default` examples where no size is given."""
+        batch_size = checks.check_positive_integer(
+            batch_size or default or 32, argument="batch_size"
+        )
+        return batches.evaluation_batches(self._tensors(), batch_size)
+
+    def warn_without_labels(self, argument: str) -> None:
+        """Warn where nothing can be said of the classes, which would be a mean over nothing."""
+        if self.model.num_classes and not self.labeled.any():
+            warnings.warn(
+                f"`{argument}` holds no labelled example: no classification loss and no metric of "
+                "it is reported; `validation_split` takes the last examples",
+                stacklevel=4,
+            )
+
+    def _tensors(self) -> tuple[Any, ...]:
+        """The parts of a batch up to the last that there is: Keras cannot distribute a None."""
+        parts = (self.observed(), self.y, self.sample_weight)
+        return parts[: max(i for i, part in enumerate(parts, 1) if part is not None)]
+
+
+class Stream:
+    """Batches that come from elsewhere: a `tf.data.Dataset` or a `PyDataset`.
+
+    Args:
+        model: what `of` was given.
+        dataset: of x, (x, y) or (x, y, sample_weight).
+        steps: how many batches make an epoch; None: all.
+    """
+
+    def __init__(self, model: Any, dataset: Any, steps: int | None):
+        self.model = model
+        self.dataset = dataset
+        self.steps = steps
+
+    @property
+    def input_shape(self) -> tuple[int | None, ...]:
+        """Of a batch."""
+        x, _ = next(self._checked())
+        return (None, *x.shape[1:])
+
+    def split(self, fraction: float) -> Any:
+        """Refuses: a dataset cannot be split."""
+        raise ValueError(
+            "`validation_split` must be 0 with a dataset, which cannot be split; give "
+            f"`validation_data`; got {fraction}"
+        )
+
+    def facts(self, num_classes: int) -> DataFacts:
+        """How many examples and labels there are: the data is read, and checked, once."""
+        return DataFacts.of((labels_of(x, y) for x, y in self._checked()), num_classes)
+
+    def observations(self) -> Iterator[Observation]:
+        """What the model observes, batch by batch."""
+        return (self.model.observe(x) for x, _ in self._checked())
+
+    def some(self) -> Observation:
+        """Of the first batch."""
+        return next(self.observations())
+
+    def training(self, batch_size: int | None, seed: int, epoch: tf.Variable, shuffle: bool) -> Any:
+        """The dataset as it is: its batches and their order are its own."""
+        return self.evaluation(batch_size)
+
+    def epochs_of(self, steps: int, batch_size: int | None) -> int:
+        """None that anything depends on."""
+        return 0
+
+    def evaluation(self, batch_size: int | None, default: int | None = None) -> Any:
+        """The dataset as it is.
+
+        Raises:
+            ValueError: if a size of batches is given.
+        """
+        if batch_size is not None:
+            raise ValueError(
+                f"`batch_size` must be None with a dataset, which has batches, got {batch_size}"
+            )
+        return self.dataset
+
+    def warn_without_labels(self, argument: str) -> None:
+        """Nothing: what a dataset holds is known once it has been read."""
+
+    def _checked(self) -> Iterator[tuple[np.ndarray, np.ndarray | None]]:
+        """Batches (x, y): all of them, or `steps` where nobody knows how many.
+
+        Raises:
+            ValueError: if there is no end, or a batch is not what the model takes.
+        """
+        if isinstance(self.dataset, keras.utils.PyDataset):
+            length = self.dataset.num_batches
+            endless = length is None
+            found = (self.dataset[i] for i in range(self.steps if endless else length))
+        else:
+            length = self.dataset.cardinality().numpy()
+            endless = length == tf.data.INFINITE_CARDINALITY
+            known = length >= 0 or self.steps is None
+            found = self.dataset if known else self.dataset.take(self.steps)
+        if endless and self.steps is None:
+            raise ValueError("`steps_per_epoch` must be given with an endless dataset, got None")
+        for batch in found:
+            x, y, _ = self.model.check_data(*keras.utils.unpack_x_y_sample_weight(batch))
+            yield x, y
