@@ -7,7 +7,6 @@ import sys
 import tyro
 
 from train import (
-    benchmark,
     commands,
     gallery,
     launch,
@@ -16,28 +15,22 @@ from train import (
     recipes,
     report,
     run_folder,
-    scaling,
-    study,
     workers,
 )
-from train.aevb import compare
 from train.config import FitConfig
-from train.table1 import cells
-from train.table1 import report as table1_report
+from train.experiments import cli as experiments
 
-USAGE = """usage: python -m train COMMAND [options], each with --help
+USAGE = f"""usage: python -m train COMMAND [options], each with --help
 
   fit         train a model, write a run folder, compare with baselines
   draws       fit over several seeds, with mean errors
-  launch      fit, draws or scaling in several processes on this host
-  scaling     measure what several processes cost a step
-  benchmark   measure the speed of training against what this machine allows
   figures     draw what a run's model generates and how it sees data
   likelihood  log p(x) of a run's model on its test set
-  aevb        the AEVB paper's comparison with wake-sleep and Monte-Carlo EM
-  study       samples, manifolds and component collapse over many M1s; goes on where it stopped
-  table1      fill the paper's table of errors, cell by cell, and print it
-"""
+  launch      fit, draws or scaling in several processes on this host
+
+experiments, which reproduce papers and measure:
+
+{experiments.USAGE}"""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -83,21 +76,9 @@ def draws(args):
     print(report.of_draws(config, results))
 
 
-def run_workers(args):
-    config = tyro.cli(launch.LaunchConfig, args=args, prog="python -m train launch")
-    sys.exit(launch.run(config))
-
-
-def measure_scaling(args):
-    config = tyro.cli(scaling.ScalingConfig, args=args, prog="python -m train scaling")
-    print(scaling.table(scaling.run(config)))
-    print(f"written to {config.output}")
-
-
-def run_benchmark(args):
-    config = tyro.cli(benchmark.BenchmarkConfig, args=args, prog="python -m train benchmark")
-    print(benchmark.table(benchmark.run(config)))
-    print(f"written to {config.output}")
+def figures(args):
+    config = tyro.cli(gallery.FiguresConfig, args=args, prog="python -m train figures")
+    print(gallery.write(config))
 
 
 def estimate_likelihood(args):
@@ -105,41 +86,18 @@ def estimate_likelihood(args):
     print(likelihood.report(config, likelihood.measure(config)))
 
 
-def compare_aevb(args):
-    config = tyro.cli(compare.AevbConfig, args=args, prog="python -m train aevb")
-    for path in compare.compare(config):
-        print(f"drawn: {path}")
-
-
-def figures(args):
-    config = tyro.cli(gallery.FiguresConfig, args=args, prog="python -m train figures")
-    print(gallery.write(config))
-
-
-def run_study(args):
-    config = tyro.cli(study.StudyConfig, args=args, prog="python -m train study")
-    study.write(config)
-
-
-def table1(args):
-    config = tyro.cli(cells.Table1Config, args=args, prog="python -m train table1")
-    if config.report:
-        print(table1_report.write(config), end="")
-    else:
-        cells.fill(config)
+def run_workers(args):
+    config = tyro.cli(launch.LaunchConfig, args=args, prog="python -m train launch")
+    sys.exit(launch.run(config))
 
 
 COMMANDS = {
     "fit": fit,
     "draws": draws,
-    "launch": run_workers,
-    "scaling": measure_scaling,
-    "benchmark": run_benchmark,
     "figures": figures,
     "likelihood": estimate_likelihood,
-    "aevb": compare_aevb,
-    "study": run_study,
-    "table1": table1,
+    "launch": run_workers,
+    **experiments.COMMANDS,
 }
 
 

@@ -13,10 +13,10 @@ import keras_dgm as dgm
 from train import pipeline, recipes, run_folder
 from train.cli import main
 from train.config import to_json
-from train.table1 import cells, grid, report
+from train.experiments.table1 import cells, grid, report
 
 tfds = pytest.importorskip("tensorflow_datasets")
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 
 
 def cell(pattern):

@@ -18,8 +18,9 @@ import tensorflow as tf
 import keras_dgm as dgm
 from keras_dgm import checks
 from keras_dgm.data import batches
-from train import pipeline, products, run_folder
+from train import pipeline, run_folder
 from train.callbacks import EpochTimer
+from train.experiments import products
 from train.fitting import STEPS_PER_EXECUTION
 
 WIDTH = 784

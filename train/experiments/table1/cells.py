@@ -9,8 +9,8 @@ import keras
 import keras_dgm as dgm
 from train import baselines, pipeline, run_folder
 from train.config import FitConfig, to_json
+from train.experiments.table1 import grid
 from train.recipes import M2Recipe
-from train.table1 import grid
 
 CLASSIFIERS = {
     "k-nn": "k-NN",

@@ -7,8 +7,8 @@ from typing import Literal
 
 from keras_dgm import checks
 from train import recipes, run_folder
-from train.aevb import figures, training
-from train.aevb.training import Curve
+from train.experiments.aevb import figures, training
+from train.experiments.aevb.training import Curve
 
 # Kingma and Welling (2014), section 5: hidden units and sizes of z (figure 2).
 HIDDEN = {"mnist": 500, "frey_face": 200}

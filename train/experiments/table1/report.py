@@ -1,8 +1,8 @@
 """The table, out of the finished cells alone."""
 
 from train import run_folder
+from train.experiments.table1 import grid
 from train.report import mean_and_error
-from train.table1 import grid
 
 START, END = "<!-- table1 -->\n", "<!-- /table1 -->"
 NO_DRAW = "–"

@@ -12,8 +12,8 @@ import tensorflow as tf
 
 import keras_dgm as dgm
 from train import optimizers, recipes
-from train.aevb import marginal, monte_carlo_em
-from train.aevb.wake_sleep import WakeSleep
+from train.experiments.aevb import marginal, monte_carlo_em
+from train.experiments.aevb.wake_sleep import WakeSleep
 
 METHODS = {"aevb": dgm.M1, "wake-sleep": WakeSleep}
 MCEM = "mcem"
