@@ -6,15 +6,15 @@ import sys
 
 import tyro
 
+from keras_dgm.runs import files
+from programs import commands
 from train import (
-    commands,
     gallery,
     launch,
     likelihood,
     pipeline,
     recipes,
     report,
-    run_folder,
     workers,
 )
 from train.config import FitConfig
@@ -72,7 +72,7 @@ def draws(args):
         results.append(pipeline.fit(run))
         print(report.of_run(run, results[-1]), flush=True)
     if workers.is_chief(pipeline.strategy(config)):
-        run_folder.write_json(config.folder / "draws.json", results)
+        files.write_json(config.folder / "draws.json", results)
     print(report.of_draws(config, results))
 
 

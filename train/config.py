@@ -9,7 +9,7 @@ import tyro
 
 from keras_dgm import checks
 from keras_dgm.distributions import Likelihood
-from train import run_folder
+from keras_dgm.runs import files
 from train.recipes import Recipe
 
 ModelName = Literal["m1", "m2", "m1+m2", "conditional"]
@@ -123,7 +123,8 @@ def _check_setting(model, name, value):
 
 def to_json(config):
     """The configuration as JSON can hold it, every setting resolved."""
-    return {**dataclasses.asdict(config), "run_dir": str(config.folder)}
+    content = {**dataclasses.asdict(config), "run_dir": config.folder}
+    return {name: str(v) if isinstance(v, Path) else v for name, v in content.items()}
 
 
 # What may change from a run to the one that resumes it.
@@ -141,7 +142,7 @@ def check_same(config, earlier):
     Raises:
         ValueError: naming the flag, its value in the run and the value received.
     """
-    settings, before = _flat(run_folder.as_json(to_json(config))), _flat(earlier)
+    settings, before = _flat(files.as_json(to_json(config))), _flat(earlier)
     for flag, value in settings.items():
         if flag not in UNBOUND and before.get(flag) != value:
             raise ValueError(

@@ -11,7 +11,8 @@ import numpy as np
 import keras_dgm as dgm
 from keras_dgm.generation import masks
 from keras_dgm.preprocessing import PCA
-from train import baselines, optimizers, run_folder, workers
+from keras_dgm.runs import files, run_folder
+from train import baselines, optimizers, workers
 from train.callbacks import (
     EpochTimer,
     History,
@@ -70,7 +71,7 @@ def fit_m1(config, data, folder, observation):
     history = run_folder.HISTORY if alone else run_folder.M1_HISTORY
     seconds = _fit(config, "m1", m1, settings.m1, data, folder, history)
     if not alone:
-        with run_folder.atomic(folder / run_folder.M1_MODEL) as path:
+        with files.atomic(folder / run_folder.M1_MODEL) as path:
             m1.save(path)
     return m1, {**facts_of_m1(m1, data), "m1_seconds_per_epoch": seconds}
 

@@ -7,7 +7,8 @@ from typing import Annotated
 
 import tyro
 
-from train import run_folder, runs
+from keras_dgm.runs import run_folder
+from train import runs
 from train.pictures import PICTURES
 
 INDEX = "index.html"

@@ -11,7 +11,8 @@ import numpy as np
 import tyro
 
 from keras_dgm import checks, evaluation
-from train import baselines, run_folder, runs
+from keras_dgm.runs import files, run_folder
+from train import baselines, runs
 from train.report import percent
 
 # Test examples between two writes of the file.
@@ -70,7 +71,7 @@ def measure(config):
         _add_block(record, model, x, config)
         done = len(record["log_p"])
         print(f"{done}/{len(x)}  {np.mean(record['log_p']):.2f} nats", flush=True)
-        run_folder.write_json(path, record)
+        files.write_json(path, record)
     record |= {
         "log_likelihood": float(np.mean(record["log_p"])),
         "monte_carlo_stderr": float(np.linalg.norm(record["stderr"]) / len(x)),
@@ -79,26 +80,26 @@ def measure(config):
         "ess_least": float(np.min(record["ess"])),
         "dataset": data.name,
         "training": {
-            "seconds": run.result["seconds"],
-            "m1_bound": run.result.get("m1_bound"),
-            "settings": run.config["settings"],
+            "seconds": run.folder.result["seconds"],
+            "m1_bound": run.folder.result.get("m1_bound"),
+            "settings": run.folder.config["settings"],
         },
     }
     if record["predicted"]:
         predicted = model.predict(x, verbose=0).argmax(axis=-1)
         record["error_of_p"] = baselines.error(np.array(record["predicted"]), y)
         record["error_of_q"] = baselines.error(predicted, y)
-    run_folder.write_json(path, record)
+    files.write_json(path, record)
     if config.summary is not None:
         config.summary.parent.mkdir(parents=True, exist_ok=True)
         content = {name: value for name, value in record.items() if name not in PER_EXAMPLE}
-        run_folder.write_json(config.summary, content)
+        files.write_json(config.summary, content)
     return record
 
 
 def _earlier(path, settings, overwrite):
     empty = {**settings, "seconds": 0.0, **{name: [] for name in PER_EXAMPLE}}
-    record = run_folder.read_json(path)
+    record = files.read_json(path, missing_ok=True)
     if record is None:
         return empty
     found = {name: record.get(name) for name in settings}

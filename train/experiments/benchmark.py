@@ -18,7 +18,8 @@ import tensorflow as tf
 import keras_dgm as dgm
 from keras_dgm import checks
 from keras_dgm.data import batches
-from train import pipeline, run_folder
+from keras_dgm.runs import files
+from train import pipeline
 from train.callbacks import EpochTimer
 from train.experiments import products
 from train.fitting import STEPS_PER_EXECUTION
@@ -79,7 +80,7 @@ def run(config):
         "cores": len(os.sched_getaffinity(0)),
         "versions": pipeline.versions(),
     }
-    run_folder.write_json(config.output, result)
+    files.write_json(config.output, result)
     return result
 
 

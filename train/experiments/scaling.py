@@ -14,7 +14,8 @@ import numpy as np
 import tensorflow as tf
 
 import keras_dgm as dgm
-from train import pipeline, run_folder, workers
+from keras_dgm.runs import files
+from train import pipeline, workers
 from train.config import Strategy
 
 WIDTH = 784
@@ -44,7 +45,7 @@ class ScalingConfig:
 
 def run(config):
     """Measure, write the JSON file, and return its content."""
-    alone = None if config.alone is None else run_folder.read_json(config.alone)
+    alone = None if config.alone is None else files.read_json(config.alone)
     tf.config.threading.set_intra_op_parallelism_threads(config.threads)
     strategy = pipeline.strategy(config)
     count = strategy.num_replicas_in_sync
@@ -64,7 +65,7 @@ def run(config):
         result |= predicted(alone["seconds"]["step"], exchange)
     if workers.is_chief(strategy):
         config.output.parent.mkdir(parents=True, exist_ok=True)
-        run_folder.write_json(config.output, result)
+        files.write_json(config.output, result)
     return result
 
 

@@ -10,7 +10,8 @@ import keras_dgm as dgm
 from keras_dgm import checks, generation, networks
 from keras_dgm.distributions import Likelihood
 from keras_dgm.generation import figures
-from train import recipes, run_folder
+from keras_dgm.runs import files
+from train import recipes
 from train.callbacks import linear_decay
 from train.fitting import EVALUATION_BATCH, STEPS_PER_EXECUTION
 
@@ -115,7 +116,7 @@ def write_piece(piece, data, config):
     settings = dataclasses.asdict(piece)
     sampled = piece.depth == 1 and piece.latent_dim in config.sampled_dims
     pictures = [config.output / name for name in pictures_of(piece)] if sampled else []
-    result = run_folder.read_json(file)
+    result = files.read_json(file, missing_ok=True)
     if result and result["settings"] == settings and all(path.is_file() for path in pictures):
         print(f"{file}: there already", flush=True)
         return result
@@ -124,7 +125,7 @@ def write_piece(piece, data, config):
         draw_samples(piece, model, data.image_shape, config.output)
     kl = generation.kl_per_dimension(model, data.x_test)
     result = {"settings": settings, "test_bound": bound, "kl": [round(float(v), 4) for v in kl]}
-    run_folder.write_json(file, result)  # Last: it says that the piece is whole.
+    files.write_json(file, result)  # Last: it says that the piece is whole.
     print(f"{file}: {bound:.2f} nats on test data", flush=True)
     return result
 

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Literal
 
 from keras_dgm import checks
-from train import recipes, run_folder
+from keras_dgm.runs import files
+from train import recipes
 from train.experiments.aevb import figures, training
 from train.experiments.aevb.training import Curve
 
@@ -75,7 +76,7 @@ def compare(config):
         print(f"{curve.file}, {points} points", flush=True)
         found = training.compute(curve, points, config.data_dir)
         content = {**dataclasses.asdict(curve), "points": points, **found}
-        run_folder.write_json(config.output / curve.file, content)
+        files.write_json(config.output / curve.file, content)
     return figures.draw(config.output)
 
 
@@ -98,7 +99,7 @@ def finished(path, curve, points):
     Raises:
         ValueError: if it is damaged or holds one of other settings.
     """
-    content = run_folder.read_json(path)
+    content = files.read_json(path, missing_ok=True)
     if content is None:
         return False
     for name, value in dataclasses.asdict(curve).items():
