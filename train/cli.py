@@ -4,8 +4,6 @@ import argparse
 import dataclasses
 import sys
 
-import tyro
-
 from keras_dgm.runs import files
 from programs import commands
 from train import (
@@ -19,6 +17,7 @@ from train import (
 )
 from train.config import FitConfig
 from train.experiments import cli as experiments
+from train.settings import Seeds, told
 
 USAGE = f"""usage: python -m train COMMAND [options], each with --help
 
@@ -37,7 +36,7 @@ experiments, which reproduce papers and measure:
 class DrawsConfig(FitConfig):
     """Repeat `fit` over seeds, each in a folder of its own under --run-dir."""
 
-    seeds: tuple[int, ...] = (0, 1, 2, 3, 4)
+    seeds: Seeds = (0, 1, 2, 3, 4)
     """One run for each; --seed is not used."""
 
     @property
@@ -54,7 +53,7 @@ def parse(kind, command, args):
     known, _ = names.parse_known_args(args)
     recipe = known.recipe or recipes.default_name(known.dataset)
     default = kind(recipe=recipe, settings=recipes.find(recipe))
-    return tyro.cli(kind, args=args, default=default, prog=f"python -m train {command}")
+    return told(kind, command, args, default)
 
 
 def fit(args):
@@ -64,8 +63,6 @@ def fit(args):
 
 def draws(args):
     config = parse(DrawsConfig, "draws", args)
-    if not config.seeds:
-        raise ValueError("`seeds` must name at least one, got none")
     results = []
     for seed in config.seeds:
         run = dataclasses.replace(config, seed=seed, run_dir=config.folder / f"seed-{seed}")
@@ -77,17 +74,17 @@ def draws(args):
 
 
 def figures(args):
-    config = tyro.cli(gallery.FiguresConfig, args=args, prog="python -m train figures")
+    config = told(gallery.FiguresConfig, "figures", args)
     print(gallery.write(config))
 
 
 def estimate_likelihood(args):
-    config = tyro.cli(likelihood.LikelihoodConfig, args=args, prog="python -m train likelihood")
+    config = told(likelihood.LikelihoodConfig, "likelihood", args)
     print(likelihood.report(config, likelihood.measure(config)))
 
 
 def run_workers(args):
-    config = tyro.cli(launch.LaunchConfig, args=args, prog="python -m train launch")
+    config = told(launch.LaunchConfig, "launch", args)
     sys.exit(launch.run(config))
 
 

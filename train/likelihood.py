@@ -10,10 +10,11 @@ from typing import Annotated
 import numpy as np
 import tyro
 
-from keras_dgm import checks, evaluation
+from keras_dgm import evaluation
 from keras_dgm.runs import files, run_folder
 from train import baselines, runs
 from train.report import percent
+from train.settings import NonNegative, Positive
 
 # Test examples between two writes of the file.
 BLOCK = 1000
@@ -32,11 +33,11 @@ class LikelihoodConfig:
 
     run: Annotated[Path, tyro.conf.Positional]
     """A run folder of `python -m train fit`."""
-    num_samples: int = 5000
+    num_samples: Positive = 5000
     """Importance samples of each example."""
-    examples: int | None = None
+    examples: Positive | None = None
     """The first so many of the test set; None: all."""
-    seed: int = 0
+    seed: NonNegative = 0
     """Of the binarisation and the samples."""
     overwrite: bool = False
     """Replace an estimate of other settings."""
@@ -52,10 +53,6 @@ def measure(config):
     Raises:
         ValueError: naming the argument, the rule and the value received.
     """
-    checks.check_positive_integer(config.num_samples, argument="num_samples")
-    if config.examples is not None:
-        checks.check_positive_integer(config.examples, argument="examples")
-    checks.check_seed(config.seed)
     run = runs.load(config.run, config.data_dir)
     model, data = run.model, run.data
     x, y = data.x_test[: config.examples], data.y_test[: config.examples]

@@ -4,6 +4,16 @@ import dataclasses
 import difflib
 from typing import Literal
 
+from train.settings import (
+    Activation,
+    Fraction,
+    NonNegative,
+    NonNegativeReal,
+    Positive,
+    PositiveReal,
+    Widths,
+)
+
 LikelihoodName = Literal["bernoulli", "gaussian", "bounded_gaussian"]
 Optimizer = Literal["adam", "adagrad"]
 
@@ -12,25 +22,25 @@ Optimizer = Literal["adam", "adagrad"]
 class M1Recipe:
     """How M1, the variational autoencoder, is built and trained."""
 
-    latent_dim: int = 50
+    latent_dim: Positive = 50
     """Size of z (z1 in the stack)."""
-    hidden_units: tuple[int, ...] = (600, 600)
+    hidden_units: Widths = (600, 600)
     """Widths of the encoder's hidden layers; the decoder's are the reverse."""
-    activation: str = "softplus"
+    activation: Activation = "softplus"
     """Of the hidden layers."""
-    num_samples: int = 1
+    num_samples: Positive = 1
     """Samples of z for an example at each step: 1, the ELBO; k, the IWAE's bound L_k."""
-    epochs: int = 60
+    epochs: Positive = 60
     """Passes over the training data."""
-    batch_size: int = 250
+    batch_size: Positive = 250
     """Examples a step."""
     optimizer: Optimizer = "adam"
     """What descends the gradient."""
-    learning_rate: float = 1e-3
+    learning_rate: PositiveReal = 1e-3
     """Of the optimizer, before it decays."""
-    constant_fraction: float = 0.5
+    constant_fraction: Fraction = 0.5
     """Part of the epochs before the learning rate falls linearly towards 0."""
-    kl_warmup: int = 0
+    kl_warmup: NonNegative = 0
     """How many epochs, before the last, KL[q(z|x) || p(z)] weighs less than in the bound."""
     weight_prior: bool = False
     """Add a N(0, 1) prior over the weights."""
@@ -40,25 +50,25 @@ class M1Recipe:
 class M2Recipe:
     """How M2 is built and trained, on x itself or on the z1 of an M1."""
 
-    latent_dim: int = 10
+    latent_dim: Positive = 10
     """Size of z (z2 in the stack)."""
-    hidden_units: tuple[int, ...] = (300,)
+    hidden_units: Widths = (300,)
     """Widths of the hidden layers of each of the three networks."""
-    activation: str = "softplus"
+    activation: Activation = "softplus"
     """Of the hidden layers."""
-    alpha: float = 0.1
+    alpha: NonNegativeReal = 0.1
     """Weight of the classification loss, in units of the number of training examples."""
-    class_sum: Literal["exact", "adaptive"] | int = "adaptive"
+    class_sum: Literal["exact", "adaptive"] | Positive = "adaptive"
     """The sum over classes: exact, the k likeliest and a drawn one, or adaptive."""
-    epochs: int = 280
+    epochs: Positive = 280
     """Passes over the training data."""
-    batch_size: int = 200
+    batch_size: Positive = 200
     """Examples a step, labelled ones in proportion."""
     optimizer: Optimizer = "adam"
     """What descends the gradient."""
-    learning_rate: float = 3e-3
+    learning_rate: PositiveReal = 3e-3
     """Of the optimizer, before it decays."""
-    constant_fraction: float = 0.4
+    constant_fraction: Fraction = 0.4
     """Part of the epochs before the learning rate falls linearly towards 0."""
     weight_prior: bool = False
     """Add a N(0, 1) prior over the weights."""
@@ -70,11 +80,11 @@ class Recipe:
 
     likelihood: LikelihoodName = "bernoulli"
     """p(x|.): bernoulli or bounded_gaussian for x in [0, 1], gaussian for real x."""
-    likelihood_scale: float | None = None
+    likelihood_scale: PositiveReal | None = None
     """A fixed standard deviation of the gaussian likelihoods; None: learned."""
     binarize: bool = True
     """Under bernoulli, draw x in {0, 1} with probability x afresh at each step."""
-    pca: int | None = None
+    pca: Positive | None = None
     """Model this many principal components of x instead of x; needs the gaussian likelihood."""
     m1: M1Recipe = dataclasses.field(default_factory=M1Recipe)
     m2: M2Recipe = dataclasses.field(default_factory=M2Recipe)

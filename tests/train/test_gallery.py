@@ -104,7 +104,7 @@ def test_wrong_runs(runs, tmp_path, capsys):
         (str(tmp_path / "nowhere"),): "`run` must be the folder of a finished run",
         (str(broken),): "`run` must hold a model that loads",
         (run, "--output", str(tmp_path / "file")): "`output` must be a folder",
-        (run, "--dpi", "0"): "`dpi` must be at least 1, got 0",
+        (run, "--dpi", "0"): "`dpi` must be an integer of at least 1, got 0",
     }.items():
         assert main(["figures", *arguments]) == 1
         errors = capsys.readouterr().err

@@ -1,11 +1,10 @@
 """The commands that reproduce papers and measure."""
 
-import tyro
-
 from train.experiments import benchmark, scaling, study
 from train.experiments.aevb import compare
 from train.experiments.table1 import cells
 from train.experiments.table1 import report as table1_report
+from train.settings import told
 
 USAGE = """\
   table1      fill the paper's table of errors, cell by cell, and print it
@@ -17,7 +16,7 @@ USAGE = """\
 
 
 def table1(args):
-    config = tyro.cli(cells.Table1Config, args=args, prog="python -m train table1")
+    config = told(cells.Table1Config, "table1", args)
     if config.report:
         print(table1_report.write(config), end="")
     else:
@@ -25,24 +24,24 @@ def table1(args):
 
 
 def compare_aevb(args):
-    config = tyro.cli(compare.AevbConfig, args=args, prog="python -m train aevb")
+    config = told(compare.AevbConfig, "aevb", args)
     for path in compare.compare(config):
         print(f"drawn: {path}")
 
 
 def run_study(args):
-    config = tyro.cli(study.StudyConfig, args=args, prog="python -m train study")
+    config = told(study.StudyConfig, "study", args)
     study.write(config)
 
 
 def run_benchmark(args):
-    config = tyro.cli(benchmark.BenchmarkConfig, args=args, prog="python -m train benchmark")
+    config = told(benchmark.BenchmarkConfig, "benchmark", args)
     print(benchmark.table(benchmark.run(config)))
     print(f"written to {config.output}")
 
 
 def measure_scaling(args):
-    config = tyro.cli(scaling.ScalingConfig, args=args, prog="python -m train scaling")
+    config = told(scaling.ScalingConfig, "scaling", args)
     print(scaling.table(scaling.run(config)))
     print(f"written to {config.output}")
 

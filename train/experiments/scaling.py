@@ -17,6 +17,7 @@ import keras_dgm as dgm
 from keras_dgm.runs import files
 from train import pipeline, workers
 from train.config import Strategy
+from train.settings import Positive
 
 WIDTH = 784
 STEPS = 20
@@ -33,9 +34,9 @@ class ScalingConfig:
 
     strategy: Strategy = "single"
     """single or multi-worker."""
-    batch_sizes: tuple[int, ...] = (125, 500, 2000)
+    batch_sizes: tuple[Positive, ...] = (125, 500, 2000)
     """Examples of a step for each worker."""
-    threads: int = 1
+    threads: Positive = 1
     """Of each worker's arithmetic."""
     alone: Path | None = None
     """What one process has measured, to predict from."""

@@ -7,13 +7,14 @@ from typing import Any, Literal
 import keras
 
 import keras_dgm as dgm
-from keras_dgm import checks, generation, networks
+from keras_dgm import generation, networks
 from keras_dgm.distributions import Likelihood
 from keras_dgm.generation import figures
 from keras_dgm.runs import files
 from train import recipes
 from train.callbacks import linear_decay
 from train.fitting import EVALUATION_BATCH, STEPS_PER_EXECUTION
+from train.settings import Positive
 
 DataName = Literal["digits", "mnist", "frey_face"]
 
@@ -30,15 +31,15 @@ class StudyConfig:
     """Where the pieces and the pictures go."""
     datasets: tuple[DataName, ...] = ("mnist", "frey_face")
     """How each is modelled and M1 trained on it is in its recipe, but for the settings below."""
-    depths: tuple[int, ...] = (1, 2, 3)
+    depths: tuple[Positive, ...] = (1, 2, 3)
     """Hidden layers of the decoder, for component collapse; data with classes only."""
-    latent_dims: tuple[int, ...] = (10, 20, 50, 100, 200)
+    latent_dims: tuple[Positive, ...] = (10, 20, 50, 100, 200)
     """Sizes of z, for component collapse."""
-    sampled_dims: tuple[int, ...] = (2, 5, 10, 20)
+    sampled_dims: tuple[Positive, ...] = (2, 5, 10, 20)
     """Sizes of z, for samples and, at 2, for the manifold; with a decoder of one hidden layer."""
-    units: int = 400
+    units: Positive = 400
     """Of each hidden layer; Frey faces take half."""
-    epochs: int | None = None
+    epochs: Positive | None = None
     """Passes over the training data; None: those of M1 in the recipe."""
     data_dir: Path | None = None
     """Where the data is; by default TFDS_DATA_DIR, or KERAS_DGM_DATA_DIR for frey_face."""
@@ -91,13 +92,8 @@ def write(config):
     """Write every piece that is not there yet, and the pictures over all of them.
 
     Raises:
-        ValueError: before anything is trained, if a setting or the data is at fault.
+        ValueError: before anything is trained, if the data or the folder is at fault.
     """
-    checks.check_positive_integer(config.units, argument="units")
-    if config.epochs is not None:
-        checks.check_positive_integer(config.epochs, argument="epochs")
-    for name in ("depths", "latent_dims", "sampled_dims"):
-        checks.check_widths(getattr(config, name), argument=name)
     every = [dgm.data.load(name, data_dir=config.data_dir) for name in config.datasets]
     try:
         config.output.mkdir(parents=True, exist_ok=True)
