@@ -4,8 +4,8 @@ import dataclasses
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from keras_dgm.distributions import Likelihood
 from keras_dgm.runs import files
+from train.observation import likelihood_of
 from train.recipes import Recipe
 from train.settings import INLINE, NonNegative, NonNegativeReal, check_rules
 
@@ -76,7 +76,7 @@ def check(config):
             f"`m1.num_samples` must be 1 with `model` conditional, "
             f"got {config.settings.m1.num_samples}"
         )
-    Likelihood(config.settings.likelihood, config.settings.likelihood_scale)
+    likelihood_of(config.settings)
     if config.settings.pca is not None and config.settings.likelihood != "gaussian":
         raise ValueError(
             f"`likelihood` must be gaussian with `pca`, got {config.settings.likelihood!r}"

@@ -12,10 +12,10 @@ import tensorflow as tf
 
 import keras_dgm as dgm
 from keras_dgm import checks
-from keras_dgm.distributions import Likelihood
 from keras_dgm.runs import files, run_folder
 from train import baselines, fitting, workers
 from train.config import check, check_same, to_json
+from train.observation import likelihood_of
 
 PACKAGES = ("keras", "tensorflow", "tensorflow-probability", "numpy", "scikit-learn")
 
@@ -95,7 +95,7 @@ def check_data(config, data):
     Raises:
         ValueError: naming the flag, the rule and the value received.
     """
-    unit_interval = Likelihood(config.settings.likelihood).unit_interval
+    unit_interval = likelihood_of(config.settings).unit_interval
     for split in ("x_train", "x_valid", "x_test"):
         x = getattr(data, split)
         if len(x):

@@ -8,12 +8,12 @@ import keras
 
 import keras_dgm as dgm
 from keras_dgm import generation, networks
-from keras_dgm.distributions import Likelihood
 from keras_dgm.generation import figures
 from keras_dgm.runs import files
 from train import recipes
 from train.callbacks import linear_decay
 from train.fitting import EVALUATION_BATCH, STEPS_PER_EXECUTION
+from train.observation import likelihood_of, observed_as
 from train.settings import Positive
 
 DataName = Literal["digits", "mnist", "frey_face"]
@@ -58,7 +58,7 @@ class Piece:
     batch_size: int
     learning_rate: float
     constant_fraction: float
-    likelihood: str
+    likelihood: recipes.LikelihoodName
     likelihood_scale: float | None
     binarize: bool
 
@@ -66,6 +66,15 @@ class Piece:
     def name(self):
         """The stem of its files."""
         return f"{self.dataset}-depth{self.depth}-latent{self.latent_dim}"
+
+    @property
+    def recipe(self):
+        """How it sees x."""
+        return recipes.Recipe(
+            likelihood=self.likelihood,
+            likelihood_scale=self.likelihood_scale,
+            binarize=self.binarize,
+        )
 
 
 def pieces_of(config, data):
@@ -128,20 +137,17 @@ def write_piece(piece, data, config):
 
 def train(piece, data):
     """An M1 with one hidden layer in its encoder and `depth` in its decoder, and its test bound."""
-    likelihood = Likelihood(piece.likelihood, piece.likelihood_scale)
     keras.utils.set_random_seed(0)
     model = dgm.M1(
         piece.latent_dim,
         (piece.units,),
         activation=piece.activation,
-        likelihood=likelihood.name,
-        likelihood_scale=likelihood.scale,
         decoder=networks.mlp(
             (piece.units,) * piece.depth,
-            likelihood.params_size(data.num_features),
+            likelihood_of(piece.recipe).params_size(data.num_features),
             piece.activation,
         ),
-        binarize=piece.binarize,
+        **observed_as(piece.recipe),
         seed=0,
     )
     model.compile(
