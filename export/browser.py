@@ -1,6 +1,5 @@
 """The files that the web page runs: one function each, batch 1, static shapes, float32."""
 
-import json
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +8,7 @@ from keras_dgm.serving.inference import Inference, finite_softplus
 
 from export import litert
 from export.runners import LiteRT, VerificationError
+from keras_dgm.runs.files import read_json, write_json
 
 NUM_EXAMPLES = 10
 
@@ -61,7 +61,7 @@ def write(folder, model, *, name, class_names, image_shape, x=None, y=None):
         "prior_stddev": 1,
         "examples": [] if x is None else examples(model, x, y),
     }
-    (folder / "model.json").write_text(json.dumps(card, indent=1) + "\n")
+    write_json(folder / "model.json", card, indent=None)
     return card
 
 
@@ -84,7 +84,7 @@ def verify(folder):
     Raises:
         VerificationError: if one is larger than 1e-5, or an output is not finite.
     """
-    card = json.loads(Path(folder, "model.json").read_text(encoding="utf-8"))
+    card = read_json(Path(folder, "model.json"))
     classifier, style, analogies = (
         LiteRT(Path(folder, card["files"][key])) for key in ("classifier", "style", "analogies")
     )

@@ -2,15 +2,13 @@
 
 import contextlib
 import errno
-import json
 import os
 import shutil
 import tempfile
 from pathlib import Path
 
-import numpy as np
-
 from export import browser, litert, litert_files, measure, reference, report, servable, verify
+from keras_dgm.runs.files import write_json
 
 FORMAT = 1
 NUM_PERSONALISE = 200
@@ -153,13 +151,3 @@ def place(folder, output, name, version):
         if (output / part.name).exists():
             os.rename(output / part.name, earlier / part.name)
         os.rename(part, output / part.name)
-
-
-def write_json(path, content):
-    path.write_text(json.dumps(content, indent=2, default=_plain) + "\n", encoding="utf-8")
-
-
-def _plain(value):
-    if isinstance(value, np.generic):
-        return value.item()
-    raise TypeError(f"not for JSON: {value!r}")

@@ -23,6 +23,8 @@ def test_set(source, generated):
     has_test = data is not None and len(data.x_test)
     x = data.x_test if has_test else generated
     labels = data.y_test if has_test and source.class_names else None
+    if labels is not None and not (labels >= 0).any():
+        labels = None
     if not source.class_names:
         return x, None, source.model.embed(x)
     return x, labels, source.model.predict(x, batch_size=1000, verbose=0)

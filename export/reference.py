@@ -5,12 +5,11 @@ A case is a dict {"signature", "inputs", "outputs"} of NumPy arrays, or {"signat
 from the exported functions.
 """
 
-import json
-
 import numpy as np
 import tensorflow as tf
 
 from export import capi, capi_process
+from keras_dgm.runs.files import read_json, write_json
 
 NUM_EXAMPLES = 16
 
@@ -145,12 +144,12 @@ def save(path, found):
         {k: _map(capi_process.encode, v) if isinstance(v, dict) else v for k, v in c.items()}
         for c in found
     ]
-    path.write_text(json.dumps(content) + "\n", encoding="utf-8")
+    write_json(path, content, indent=None)
 
 
 def load(path):
     """The cases of a file that `save` wrote."""
-    content = json.loads(path.read_text(encoding="utf-8"))
+    content = read_json(path)
     return [
         {k: _map(capi_process.decode, v) if isinstance(v, dict) else v for k, v in c.items()}
         for c in content

@@ -1,12 +1,12 @@
 """Holds every artifact against what Keras answers; nothing is reported that was not run."""
 
-import json
 from pathlib import Path
 
 import numpy as np
 
 from export import browser, litert, litert_files, reference, runners, servable
 from export.runners import LiteRT, VerificationError, operations
+from keras_dgm.runs.files import read_json
 
 MARKER = "bundle.json"
 TOLERANCE = 1e-5
@@ -180,7 +180,7 @@ def bundle(folder):
 def read_marker(folder):
     """The content of bundle.json; None where there is none."""
     try:
-        content = json.loads((folder / MARKER).read_text(encoding="utf-8"))
+        content = read_json(folder / MARKER)
     except (OSError, ValueError):
         return None
     return content if isinstance(content, dict) else None

@@ -10,8 +10,8 @@ import numpy as np
 
 import keras_dgm as dgm
 from keras_dgm.generation import masks
-from keras_dgm.preprocessing import PCA
-from train import baselines, optimizers, run_folder, workers
+from keras_dgm.runs import files, run_folder
+from train import baselines, optimizers, workers
 from train.callbacks import (
     EpochTimer,
     History,
@@ -21,6 +21,7 @@ from train.callbacks import (
     reported_epochs,
 )
 from train.checkpoints import Checkpoints
+from train.observation import observed_as
 
 STEPS_PER_EXECUTION = 50
 EVALUATION_BATCH = 500
@@ -36,7 +37,7 @@ def fit(config, data, folder, m1=None):
         m1: the M1 of `config.m1_from`, to stack M2 on; None: one is trained.
     """
     if m1 is None:
-        observation = observed_as(config.settings, data)
+        observation = observed_as(config.settings, data.x_train)
     if config.model == "conditional":
         return fit_conditional(config, data, folder, observation)
     if config.model == "m2":
@@ -70,7 +71,7 @@ def fit_m1(config, data, folder, observation):
     history = run_folder.HISTORY if alone else run_folder.M1_HISTORY
     seconds = _fit(config, "m1", m1, settings.m1, data, folder, history)
     if not alone:
-        with run_folder.atomic(folder / run_folder.M1_MODEL) as path:
+        with files.atomic(folder / run_folder.M1_MODEL) as path:
             m1.save(path)
     return m1, {**facts_of_m1(m1, data), "m1_seconds_per_epoch": seconds}
 
@@ -142,7 +143,6 @@ def fit_m2(config, data, folder, model):
 def fit_conditional(config, data, folder, observation):
     """Train a model of whole images given their middle, with M1's settings."""
     recipe = config.settings.m1
-    observation = {name: observation[name] for name in observation if name != "preprocessor"}
     model = dgm.ConditionalM1(
         np.flatnonzero(masks.centre(data.image_shape)),
         recipe.latent_dim,
@@ -161,20 +161,6 @@ def error_of(model, x, y):
     """The fraction of labelled examples whose most likely class under q(y|x) is another."""
     probs = model.predict(x, batch_size=EVALUATION_BATCH, verbose=0)
     return baselines.error(probs.argmax(axis=-1), y)
-
-
-def observed_as(settings, data):
-    """The arguments of a model that say how it sees x."""
-    preprocessor = None
-    if settings.pca is not None:
-        preprocessor = PCA(settings.pca, whiten=True)
-        preprocessor.adapt(data.x_train)
-    return {
-        "likelihood": settings.likelihood,
-        "likelihood_scale": settings.likelihood_scale,
-        "binarize": settings.binarize,
-        "preprocessor": preprocessor,
-    }
 
 
 def _fit(config, name, model, recipe, data, folder, history):

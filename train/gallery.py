@@ -7,8 +7,10 @@ from typing import Annotated
 
 import tyro
 
-from train import run_folder, runs
+from keras_dgm.runs import run_folder
+from train import runs
 from train.pictures import PICTURES
+from train.settings import Positive
 
 INDEX = "index.html"
 PAGE = """\
@@ -48,7 +50,7 @@ class FiguresConfig:
     """Where to write; by default the folder `figures` of the run."""
     data_dir: Path | None = None
     """Where the data is; by default as the run was told."""
-    dpi: int = 100
+    dpi: Positive = 100
     """Pixels per inch."""
 
 
@@ -58,8 +60,6 @@ def write(config):
     Raises:
         ValueError: before anything is written, if the run or the folder is at fault.
     """
-    if config.dpi < 1:
-        raise ValueError(f"`dpi` must be at least 1, got {config.dpi}")
     output = config.output or config.run / run_folder.FIGURES
     run = runs.load(config.run, config.data_dir)
     try:

@@ -168,13 +168,13 @@ def latent_space(run):
 
 
 def training_curves(run):
-    return _training(run.history, type(run.model).__name__)
+    return _training(run.folder.history, type(run.model).__name__)
 
 
 def training_curves_of_m1(run):
-    if run.m1_history is None:
+    if run.folder.m1_history is None:
         raise DoesNotApply("no M1 was trained under the model")
-    return _training(run.m1_history, "M1")
+    return _training(run.folder.m1_history, "M1")
 
 
 def _training(path, name):

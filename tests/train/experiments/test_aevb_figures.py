@@ -1,6 +1,6 @@
 import dataclasses
 
-from train.aevb import figures, training
+from train.experiments.aevb import figures, training
 
 
 def made_up_curve(of, dataset, method, latent_dim, train_size):

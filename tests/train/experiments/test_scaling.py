@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from train import scaling
+from train.experiments import scaling
 
 
 def test_a_prediction_adds_the_exchange_to_the_compute():

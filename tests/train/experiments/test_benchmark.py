@@ -1,8 +1,8 @@
 import json
 
 import keras_dgm as dgm
-from train import benchmark
 from train.cli import main
+from train.experiments import benchmark
 
 
 def test_the_multiply_adds_of_m1_are_those_of_its_layers():

@@ -14,8 +14,10 @@ import numpy as np
 import tensorflow as tf
 
 import keras_dgm as dgm
-from train import pipeline, run_folder, workers
+from keras_dgm.runs import files
+from train import pipeline, workers
 from train.config import Strategy
+from train.settings import Positive
 
 WIDTH = 784
 STEPS = 20
@@ -32,9 +34,9 @@ class ScalingConfig:
 
     strategy: Strategy = "single"
     """single or multi-worker."""
-    batch_sizes: tuple[int, ...] = (125, 500, 2000)
+    batch_sizes: tuple[Positive, ...] = (125, 500, 2000)
     """Examples of a step for each worker."""
-    threads: int = 1
+    threads: Positive = 1
     """Of each worker's arithmetic."""
     alone: Path | None = None
     """What one process has measured, to predict from."""
@@ -44,7 +46,7 @@ class ScalingConfig:
 
 def run(config):
     """Measure, write the JSON file, and return its content."""
-    alone = None if config.alone is None else run_folder.read_json(config.alone)
+    alone = None if config.alone is None else files.read_json(config.alone)
     tf.config.threading.set_intra_op_parallelism_threads(config.threads)
     strategy = pipeline.strategy(config)
     count = strategy.num_replicas_in_sync
@@ -64,7 +66,7 @@ def run(config):
         result |= predicted(alone["seconds"]["step"], exchange)
     if workers.is_chief(strategy):
         config.output.parent.mkdir(parents=True, exist_ok=True)
-        run_folder.write_json(config.output, result)
+        files.write_json(config.output, result)
     return result
 
 

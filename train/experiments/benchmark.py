@@ -16,11 +16,13 @@ import numpy as np
 import tensorflow as tf
 
 import keras_dgm as dgm
-from keras_dgm import checks
 from keras_dgm.data import batches
-from train import pipeline, products, run_folder
+from keras_dgm.runs import files
+from train import pipeline
 from train.callbacks import EpochTimer
+from train.experiments import products
 from train.fitting import STEPS_PER_EXECUTION
+from train.settings import Positive
 
 WIDTH = 784
 STEPS = 10
@@ -30,7 +32,7 @@ STEPS = 10
 class BenchmarkConfig:
     """Measure training on this machine: images a second, and the part of what is possible."""
 
-    rounds: int = 5
+    rounds: Positive = 5
     """Every quantity is measured this often; the median counts."""
     output: Path = Path("runs", "benchmark.json")
     """Where the figures go, as JSON."""
@@ -61,12 +63,7 @@ SUBJECTS = (
 
 
 def run(config):
-    """Measure, write the JSON file, and return its content.
-
-    Raises:
-        ValueError: if `rounds` is not a positive integer.
-    """
-    checks.check_positive_integer(config.rounds, argument="rounds")
+    """Measure, write the JSON file, and return its content."""
     config.output.parent.mkdir(parents=True, exist_ok=True)
     models = {}
     for name, make, batch_size, epoch_steps in SUBJECTS:
@@ -78,7 +75,7 @@ def run(config):
         "cores": len(os.sched_getaffinity(0)),
         "versions": pipeline.versions(),
     }
-    run_folder.write_json(config.output, result)
+    files.write_json(config.output, result)
     return result
 
 

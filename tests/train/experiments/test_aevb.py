@@ -12,10 +12,10 @@ from builders import D, Z
 from scipy import special, stats
 
 import keras_dgm as dgm
-from train.aevb import compare, figures, marginal, monte_carlo_em, training
-from train.aevb.monte_carlo_em import MonteCarloEM
-from train.aevb.wake_sleep import WakeSleep
 from train.cli import main
+from train.experiments.aevb import compare, figures, marginal, monte_carlo_em, training
+from train.experiments.aevb.monte_carlo_em import MonteCarloEM
+from train.experiments.aevb.wake_sleep import WakeSleep
 
 
 def wake_sleep(**options):

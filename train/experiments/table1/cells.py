@@ -7,10 +7,11 @@ from pathlib import Path
 import keras
 
 import keras_dgm as dgm
-from train import baselines, pipeline, run_folder
+from keras_dgm.runs import files, run_folder
+from train import baselines, pipeline
 from train.config import FitConfig, to_json
+from train.experiments.table1 import grid
 from train.recipes import M2Recipe
-from train.table1 import grid
 
 CLASSIFIERS = {
     "k-nn": "k-NN",
@@ -50,13 +51,13 @@ def fill(config):
     """Run the chosen cells, but those that are finished with the recipe that they have today."""
     for cell in grid.cells(config.cells):
         path = config.results / f"{cell.name}.json"
-        earlier = run_folder.read_json(path)
+        earlier = files.read_json(path, missing_ok=True)
         if earlier is not None and earlier["recipe"] == recipe(cell):
             print(f"{cell.name}  finished: {path}")
             continue
         path.parent.mkdir(parents=True, exist_ok=True)
         result = run(cell, config)
-        run_folder.write_json(path, result)
+        files.write_json(path, result)
         print(f"{cell.name}  {100 * result['test_error']:.2f} %  {path}", flush=True)
 
 
@@ -80,7 +81,7 @@ def recipe(cell):
     """All settings that the cell is trained with, as JSON holds them."""
     model = cell.row.model
     if model in CLASSIFIERS:
-        return run_folder.as_json(grid_of(CLASSIFIERS[model]))
+        return files.as_json(grid_of(CLASSIFIERS[model]))
     content = dataclasses.asdict(cell.settings)
     if model == "m2":
         del content["m1"]
@@ -89,7 +90,7 @@ def recipe(cell):
         content["tsvm"] = grid_of("TSVM")
     elif cell.num_labeled is None:
         content["posterior_samples"] = POSTERIOR_SAMPLES
-    return run_folder.as_json(content)
+    return files.as_json(content)
 
 
 def grid_of(classifier):
@@ -185,10 +186,7 @@ def fit_config(cell, config, model, **changes):
 
 def fit_once(config):
     """The result of a run, which goes on where an earlier one with the same settings stopped."""
-    earlier, wanted = (
-        run_folder.read_json(config.folder / run_folder.CONFIG),
-        run_folder.as_json(to_json(config)),
-    )
+    earlier, wanted = run_folder.read_config(config.folder), files.as_json(to_json(config))
     if earlier is not None and all(earlier.get(key) == wanted[key] for key in TRAINED):
         config = dataclasses.replace(config, overwrite=False, resume=True)
     return pipeline.fit(config)

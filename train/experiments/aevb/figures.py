@@ -5,7 +5,7 @@ import statistics
 from matplotlib.figure import Figure
 
 from keras_dgm.generation.figures import plots
-from train import run_folder
+from keras_dgm.runs import files
 
 # Colours, and markers for print without colour.
 STYLES = {
@@ -22,7 +22,7 @@ DATASETS = {"mnist": "MNIST", "frey_face": "Frey faces"}
 
 def draw(folder):
     """Draw what the curves in a folder allow, there; the paths of the figures."""
-    found = [run_folder.read_json(path) for path in sorted(folder.glob("*.json"))]
+    found = [files.read_json(path) for path in sorted(folder.glob("*.json"))]
     bounds = [curve for curve in found if curve["of"] == "bound"]
     likelihoods = [curve for curve in found if curve["of"] == "likelihood"]
     drawn = []

@@ -10,13 +10,14 @@ import pytest
 from threadpoolctl import threadpool_limits
 
 import keras_dgm as dgm
-from train import pipeline, recipes, run_folder
+from keras_dgm.runs import files, run_folder
+from train import pipeline, recipes
 from train.cli import main
 from train.config import to_json
-from train.table1 import cells, grid, report
+from train.experiments.table1 import cells, grid, report
 
 tfds = pytest.importorskip("tensorflow_datasets")
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 
 
 def cell(pattern):
@@ -116,11 +117,11 @@ def test_what_the_recipe_changed_is_trained_again_and_nothing_else(tmp_path, mon
 
     def fit(config):
         if config.resume:
-            return run_folder.read_json(config.folder / run_folder.RESULT)
+            return run_folder.read_result(config.folder)
         trained.append((config.model, config.settings.m1.epochs, config.settings.m2.epochs))
-        run_folder.write_json(config.folder / run_folder.CONFIG, to_json(config))
+        files.write_json(config.folder / run_folder.CONFIG, to_json(config))
         result = {**dict.fromkeys(cells.KEPT, 0.5), "epochs": config.settings.m2.epochs}
-        run_folder.write_json(config.folder / run_folder.RESULT, result)
+        files.write_json(config.folder / run_folder.RESULT, result)
         return result
 
     def use(m1_epochs, m2_epochs):
@@ -146,7 +147,7 @@ def test_what_the_recipe_changed_is_trained_again_and_nothing_else(tmp_path, mon
     use(4, 6)
     assert [model for model, *_ in trained] == ["m1", "m1+m2", "m1+m2"]
     for name in names:
-        assert run_folder.read_json(config.results / f"{name}.json")["recipe"]["m1"]["epochs"] == 4
+        assert files.read_json(config.results / f"{name}.json")["recipe"]["m1"]["epochs"] == 4
 
 
 @pytest.mark.slow
@@ -217,4 +218,4 @@ def test_the_committed_table_is_that_of_the_committed_cells(tmp_path):
 
 def test_the_committed_cells_have_today_s_recipes():
     for path in sorted((ROOT / "docs" / "table1").glob("*.json")):
-        assert run_folder.read_json(path)["recipe"] == cells.recipe(cell(path.stem)), path.name
+        assert files.read_json(path)["recipe"] == cells.recipe(cell(path.stem)), path.name

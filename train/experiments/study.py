@@ -7,12 +7,14 @@ from typing import Any, Literal
 import keras
 
 import keras_dgm as dgm
-from keras_dgm import checks, generation, networks
-from keras_dgm.distributions import Likelihood
+from keras_dgm import generation, networks
 from keras_dgm.generation import figures
-from train import recipes, run_folder
+from keras_dgm.runs import files
+from train import recipes
 from train.callbacks import linear_decay
 from train.fitting import EVALUATION_BATCH, STEPS_PER_EXECUTION
+from train.observation import likelihood_of, observed_as
+from train.settings import Positive
 
 DataName = Literal["digits", "mnist", "frey_face"]
 
@@ -29,15 +31,15 @@ class StudyConfig:
     """Where the pieces and the pictures go."""
     datasets: tuple[DataName, ...] = ("mnist", "frey_face")
     """How each is modelled and M1 trained on it is in its recipe, but for the settings below."""
-    depths: tuple[int, ...] = (1, 2, 3)
+    depths: tuple[Positive, ...] = (1, 2, 3)
     """Hidden layers of the decoder, for component collapse; data with classes only."""
-    latent_dims: tuple[int, ...] = (10, 20, 50, 100, 200)
+    latent_dims: tuple[Positive, ...] = (10, 20, 50, 100, 200)
     """Sizes of z, for component collapse."""
-    sampled_dims: tuple[int, ...] = (2, 5, 10, 20)
+    sampled_dims: tuple[Positive, ...] = (2, 5, 10, 20)
     """Sizes of z, for samples and, at 2, for the manifold; with a decoder of one hidden layer."""
-    units: int = 400
+    units: Positive = 400
     """Of each hidden layer; Frey faces take half."""
-    epochs: int | None = None
+    epochs: Positive | None = None
     """Passes over the training data; None: those of M1 in the recipe."""
     data_dir: Path | None = None
     """Where the data is; by default TFDS_DATA_DIR, or KERAS_DGM_DATA_DIR for frey_face."""
@@ -56,7 +58,7 @@ class Piece:
     batch_size: int
     learning_rate: float
     constant_fraction: float
-    likelihood: str
+    likelihood: recipes.LikelihoodName
     likelihood_scale: float | None
     binarize: bool
 
@@ -64,6 +66,15 @@ class Piece:
     def name(self):
         """The stem of its files."""
         return f"{self.dataset}-depth{self.depth}-latent{self.latent_dim}"
+
+    @property
+    def recipe(self):
+        """How it sees x."""
+        return recipes.Recipe(
+            likelihood=self.likelihood,
+            likelihood_scale=self.likelihood_scale,
+            binarize=self.binarize,
+        )
 
 
 def pieces_of(config, data):
@@ -90,13 +101,8 @@ def write(config):
     """Write every piece that is not there yet, and the pictures over all of them.
 
     Raises:
-        ValueError: before anything is trained, if a setting or the data is at fault.
+        ValueError: before anything is trained, if the data or the folder is at fault.
     """
-    checks.check_positive_integer(config.units, argument="units")
-    if config.epochs is not None:
-        checks.check_positive_integer(config.epochs, argument="epochs")
-    for name in ("depths", "latent_dims", "sampled_dims"):
-        checks.check_widths(getattr(config, name), argument=name)
     every = [dgm.data.load(name, data_dir=config.data_dir) for name in config.datasets]
     try:
         config.output.mkdir(parents=True, exist_ok=True)
@@ -115,7 +121,7 @@ def write_piece(piece, data, config):
     settings = dataclasses.asdict(piece)
     sampled = piece.depth == 1 and piece.latent_dim in config.sampled_dims
     pictures = [config.output / name for name in pictures_of(piece)] if sampled else []
-    result = run_folder.read_json(file)
+    result = files.read_json(file, missing_ok=True)
     if result and result["settings"] == settings and all(path.is_file() for path in pictures):
         print(f"{file}: there already", flush=True)
         return result
@@ -124,27 +130,24 @@ def write_piece(piece, data, config):
         draw_samples(piece, model, data.image_shape, config.output)
     kl = generation.kl_per_dimension(model, data.x_test)
     result = {"settings": settings, "test_bound": bound, "kl": [round(float(v), 4) for v in kl]}
-    run_folder.write_json(file, result)  # Last: it says that the piece is whole.
+    files.write_json(file, result)  # Last: it says that the piece is whole.
     print(f"{file}: {bound:.2f} nats on test data", flush=True)
     return result
 
 
 def train(piece, data):
     """An M1 with one hidden layer in its encoder and `depth` in its decoder, and its test bound."""
-    likelihood = Likelihood(piece.likelihood, piece.likelihood_scale)
     keras.utils.set_random_seed(0)
     model = dgm.M1(
         piece.latent_dim,
         (piece.units,),
         activation=piece.activation,
-        likelihood=likelihood.name,
-        likelihood_scale=likelihood.scale,
         decoder=networks.mlp(
             (piece.units,) * piece.depth,
-            likelihood.params_size(data.num_features),
+            likelihood_of(piece.recipe).params_size(data.num_features),
             piece.activation,
         ),
-        binarize=piece.binarize,
+        **observed_as(piece.recipe),
         seed=0,
     )
     model.compile(

@@ -12,12 +12,16 @@ import tensorflow as tf
 
 import keras_dgm as dgm
 from train import optimizers, recipes
-from train.aevb import marginal, monte_carlo_em
-from train.aevb.wake_sleep import WakeSleep
+from train.experiments.aevb import marginal, monte_carlo_em
+from train.experiments.aevb.wake_sleep import WakeSleep
+from train.observation import observed_as
 
 METHODS = {"aevb": dgm.M1, "wake-sleep": WakeSleep}
 MCEM = "mcem"
-LIKELIHOODS = {"mnist": "bernoulli", "frey_face": "bounded_gaussian"}
+LIKELIHOODS: dict[str, recipes.LikelihoodName] = {
+    "mnist": "bernoulli",
+    "frey_face": "bounded_gaussian",
+}
 MARKS = 20
 BOUND_EXAMPLES = 10_000
 MARGINAL_EXAMPLES = 1000
@@ -47,13 +51,14 @@ def compute(curve, points, data_dir=None):
     x_train, x_test = observations(curve, data_dir)
     keras.utils.set_random_seed(curve.seed)
     recipe = recipes.aevb(latent_dim=curve.latent_dim, hidden_units=(curve.hidden_units,))
+    # MNIST has been binarised.
+    seen = recipes.Recipe(likelihood=LIKELIHOODS[curve.dataset], binarize=False)
     model = METHODS.get(curve.method, dgm.M1)(
         recipe.latent_dim,
         recipe.hidden_units,
         activation=recipe.activation,
-        likelihood=LIKELIHOODS[curve.dataset],
-        binarize=False,  # It has been.
         weight_prior=recipe.weight_prior,
+        **observed_as(seen),
         seed=curve.seed,
     )
     model.build((None, x_train.shape[-1]))

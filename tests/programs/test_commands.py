@@ -2,7 +2,7 @@
 
 import pytest
 
-from train import commands
+from programs import commands
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,8 @@
 """The table, out of the finished cells alone."""
 
-from train import run_folder
+from keras_dgm.runs import files
+from train.experiments.table1 import grid
 from train.report import mean_and_error
-from train.table1 import grid
 
 START, END = "<!-- table1 -->\n", "<!-- /table1 -->"
 NO_DRAW = "–"
@@ -48,7 +48,7 @@ def results(row, folder):
     """
     found: dict[int | None, list] = {}
     for cell in (cell for cell in grid.cells() if cell.row is row):
-        result = run_folder.read_json(folder / f"{cell.name}.json")
+        result = files.read_json(folder / f"{cell.name}.json", missing_ok=True)
         if result is not None:
             found.setdefault(cell.num_labeled, []).append(result)
     recipes = [result["recipe"] for column in found.values() for result in column]
