@@ -26,3 +26,13 @@ def frey_dir():
         if folder and Path(folder, "frey_rawface.mat").is_file():
             return Path(folder)
     pytest.skip("frey_rawface.mat is absent: set KERAS_DGM_DATA_DIR to its folder")
+
+
+@pytest.fixture(scope="session")
+def csv_dir():
+    """The folder of CSV files as people have them."""
+    folders = [os.environ.get("KERAS_DGM_DATA_DIR"), SHARED_DATA]
+    for folder in folders:
+        if folder and Path(folder, "csv").is_dir():
+            return Path(folder, "csv")
+    pytest.skip("the CSV files are absent: set KERAS_DGM_DATA_DIR to the folder of their folder")

@@ -10,7 +10,9 @@ ROOT = Path(__file__).resolve().parents[1]
 # A part of the package imports from itself and from parts of earlier ranks.
 RANKS = [
     {"_version", "activations", "checks"},
-    {"distributions", "networks", "class_sums", "callbacks", "preprocessing", "data"},
+    {"distributions", "networks", "class_sums", "callbacks", "data"},
+    {"likelihoods"},
+    {"preprocessing"},
     {"bounds", "serving"},
     {"models"},
     {"evaluation", "generation", "classifiers"},
