@@ -96,8 +96,7 @@ def load_image_folder(
     folder = _scan(path, image_size, colour)
     second = None
     if test is not None:
-        channels_known = folder.shape[2] == 3
-        second = _scan(test, folder.shape[:2], channels_known, folder.class_names)
+        second = _scan(test, folder.shape[:2], folder.shape[2] == 3, folder.class_names)
     _check_memory(path, folder.shape, len(folder.paths) + len(second.paths if second else ()))
     num_valid, num_test = own_splits(folder.y)
     return assemble(
@@ -177,7 +176,7 @@ def _scan(
         raise DataNotFoundError(f"{root} does not exist: it must be a folder of images")
     folders = {folder.name: _images(folder) for folder in _visible(root) if _is_class(folder)}
     found = tuple(name for name in folders if name.lower() not in UNLABELED)
-    if not folders or len(found) == 1:
+    if not folders or (len(found) == 1 and class_names is None):
         raise ValueError(
             f"{root} must hold one sub-folder a class, and at least two or {UNLABELED[0]!r} alone, "
             f"got {', '.join(folders) or 'none'}"

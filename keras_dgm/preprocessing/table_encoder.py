@@ -93,7 +93,7 @@ class TableEncoder(Preprocessor):
             "poisson": likelihoods.Poisson,
             "negative_binomial": likelihoods.NegativeBinomial,
         }
-        parts = []
+        parts: list[tuple[Any, int]] = []
         if self._scaled:
             parts.append((likelihoods.Gaussian(), len(self._scaled)))
         if self._counts:
