@@ -18,7 +18,7 @@ import numpy as np
 import tensorflow as tf
 from scipy import stats
 
-NUM_PIECES = 32
+NUM_PIECES = 16
 
 _HUGE = float(np.finfo(np.float32).max)
 _TINY = float(np.finfo(np.float32).tiny)
@@ -66,19 +66,20 @@ class Pieces(NamedTuple):
         missing = tf.math.is_nan(x)
         x = tf.where(missing, self.x_center, x)
         z = tf.zeros_like(x) + self.z_center
-        for k in range(self.x_start.shape[0]):
-            steps = (x - self.x_start[k]) / self.x_run[k]
-            z += self.z_run[k] * tf.clip_by_value(steps, self.lowest[k], self.highest[k])
+        pieces = (self.x_start, self.x_run, self.z_run, self.lowest, self.highest)
+        for start, run, rise, low, high in zip(*map(tf.unstack, pieces), strict=True):
+            z += rise * tf.minimum(tf.maximum((x - start) / run, low), high)
         return tf.where(missing, tf.constant(np.nan, x.dtype), z)
 
     def log_slope(self, x: tf.Tensor) -> tf.Tensor:
         """log dz/dx, of the piece above at a knot: [..., C] -> [..., C]; 0 for NaN."""
-        slopes = self.z_run / self.x_run
+        slopes = tf.unstack(self.z_run / self.x_run)
+        below = tf.concat([self.x_start[:1], self.x_start[:-1]], axis=0)
+        lower = tf.unstack(tf.where(self.lowest < 0, below, self.x_start))
+        used = tf.unstack(self.lowest < self.highest)
         slope = tf.zeros_like(x) + slopes[0]
-        for k in range(1, self.x_start.shape[0]):
-            lower = tf.where(self.lowest[k] < 0, self.x_start[k - 1], self.x_start[k])
-            inside = (x >= lower) & (self.lowest[k] < self.highest[k])
-            slope = tf.where(inside, slopes[k], slope)
+        for k in range(1, len(slopes)):
+            slope = tf.where(used[k] & (x >= lower[k]), slopes[k], slope)
         return tf.math.log(tf.where(tf.math.is_nan(x), tf.ones_like(x), slope))
 
 

@@ -24,7 +24,7 @@ class Standardize(Preprocessor):
     - "standard": z = (x - mean) / standard deviation.
     - "robust": z = (x - median) / (interquartile range / 1.349), the divisor being a normal
       column's deviation; the standard deviation where half of the values are equal.
-    - "ranks": z = Phi^-1(F(x)), F being the empirical distribution function, stored at 33 values
+    - "ranks": z = Phi^-1(F(x)), F being the empirical distribution function, stored at 17 values
       and linear between and beyond them: strictly increasing, for columns of heavy tails.
 
     A constant column becomes 0, and comes back exactly. NaN, a missing entry, stays NaN, and is

@@ -46,7 +46,7 @@ def test_ranks_are_normal_whatever_the_tails(x):
 
     assert stats.kstest(z[:, 0], "norm").statistic < 0.03
     scores = stats.norm.ppf((stats.rankdata(x, axis=0) - 0.5) / N)
-    np.testing.assert_allclose(z, scores, atol=0.15)
+    np.testing.assert_allclose(z, scores, atol=0.2)
     assert np.abs(z).max() < 3.5
 
 
