@@ -148,12 +148,17 @@ def parse(frame: "pd.DataFrame", name: str, missing_token: str | float | None = 
         numbers = series.to_numpy(np.float64, na_value=np.nan)
         is_token = numbers == (np.nan if missing_token is None else _number(missing_token))
         return _cells(frame, name, place, np.isnan(numbers) | is_token, numbers, numbers)
+    tokens = {*MISSING, *([] if missing_token is None else [str(missing_token)])}
+    if isinstance(series.dtype, pandas.StringDtype):
+        missing = (series.isna() | series.isin(tokens)).to_numpy(bool)
+        numbers = _all_numbers(series, missing)
+        if numbers is not None:
+            return _cells(frame, name, place, missing, numbers, series.to_numpy(object))
     try:
         codes, distinct = pandas.factorize(series)
     except TypeError as error:
         raise ValueError(f"{place}: must hold numbers or texts, got {error}") from None
     texts = np.array([*(str(entry).strip() for entry in distinct), ""], dtype=object)
-    tokens = {*MISSING, *([] if missing_token is None else [str(missing_token)])}
     missing = np.array([text in tokens for text in texts])
     numbers = np.full(len(texts), np.nan)
     numbers[~missing] = pandas.to_numeric(texts[~missing], errors="coerce")
@@ -178,6 +183,18 @@ def _cells(
 def source_of(frame: "pd.DataFrame") -> str:
     """The file that a frame was read from; empty for one of another origin."""
     return frame.attrs.get("source", "")
+
+
+def _all_numbers(series: "pd.Series", missing: np.ndarray) -> np.ndarray | None:
+    """The numbers that texts stand for, at once; None if one of them is no number."""
+    if missing.all() or np.isnan(_number(series.iloc[int(np.argmin(missing))])):
+        return None
+    if series.str.contains("_", regex=False).any():  # 12_3 is a code, though float() reads it
+        return None
+    try:
+        return series.mask(missing).astype("float64").to_numpy()
+    except ValueError:
+        return None
 
 
 def _are_dates(texts: np.ndarray) -> bool:
