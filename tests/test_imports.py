@@ -10,8 +10,11 @@ ROOT = Path(__file__).resolve().parents[1]
 # A part of the package imports from itself and from parts of earlier ranks.
 RANKS = [
     {"_version", "activations", "checks", "runs"},
-    {"distributions", "networks", "class_sums", "callbacks", "preprocessing", "data"},
+    {"distributions", "networks", "class_sums", "data"},
+    {"likelihoods"},
+    {"preprocessing"},
     {"bounds", "serving"},
+    {"training"},
     {"models"},
     {"evaluation", "generation", "classifiers"},
 ]

@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from keras_dgm import checks, likelihoods
 from keras_dgm.likelihoods import Likelihood
+from keras_dgm.preprocessing import inverse_of
 from keras_dgm.serving import folding, saved_model
 from keras_dgm.serving.endpoint import Endpoint, Features
 from keras_dgm.training import batches, finite
@@ -64,6 +65,8 @@ class DeepGenerativeModel(keras.Model):
         self.likelihood = likelihoods.get(likelihood)
         self.missing = missing
         self.weight_prior = weight_prior
+        if preprocessor is not None:
+            inverse_of(preprocessor)  # Or it says that there is none.
         self.preprocessor = preprocessor
         self.seed = seed
         self.seed_generator = keras.random.SeedGenerator(seed)
@@ -187,7 +190,7 @@ class DeepGenerativeModel(keras.Model):
         """The mean of p(x|.), as raw data [..., D], of what the decoder puts out for it."""
         size = self.likelihood.mean_size(self.observation_dim)
         x = self.likelihood.mean(params[..., :size])
-        return x if self.preprocessor is None else self.preprocessor.inverse(x)
+        return x if self.preprocessor is None else inverse_of(self.preprocessor)(x)
 
     def mean_stages(self) -> list[Any]:
         """From what a decoder puts out to raw data, as `to_data`, for `folding.Chain`."""

@@ -56,14 +56,39 @@ def test_data_far_from_zero():
     np.testing.assert_allclose(np.cov(z.T), np.eye(4), atol=1e-2)
 
 
-@pytest.mark.filterwarnings("ignore:invalid value:RuntimeWarning:sklearn")
-def test_constant_data_stay_finite():
-    x = np.ones([10, 3], np.float32)
+def test_a_component_of_tiny_variance_has_its_own_scale():
+    rng = np.random.default_rng(0)
+    a = rng.normal(size=5000)
+    x = np.stack([a, a + 3e-4 * rng.normal(size=5000), rng.normal(size=5000)], 1)
+    x = x.astype(np.float32)
 
-    layer = adapted(x, num_components=2, whiten=True)
+    z = np.array(adapted(x, num_components=3, whiten=True)(x))
 
-    np.testing.assert_array_equal(layer(x), np.zeros([10, 2]))
-    np.testing.assert_array_equal(layer.inverse(layer(x)), x)
+    np.testing.assert_allclose(z.std(axis=0), 1, rtol=1e-2)
+
+
+def test_columns_of_any_scale():
+    x = np.random.default_rng(0).normal(size=[500, 3]) * [1e4, 1, 1e-2]
+
+    z = np.array(adapted(x.astype(np.float32), num_components=3, whiten=True)(x))
+
+    np.testing.assert_allclose(z.std(axis=0), 1, rtol=1e-2)
+
+
+@pytest.mark.parametrize("whiten", [False, True])
+def test_density_of_x_from_that_of_all_components(x, whiten):
+    layer = adapted(x, num_components=D, whiten=whiten)
+
+    log_det = layer.log_abs_det_jacobian(x)
+
+    assert log_det.shape == (N,)
+    expected = -np.linalg.slogdet(np.cov(x.T))[1] / 2 if whiten else 0
+    np.testing.assert_allclose(log_det, expected, rtol=1e-3, atol=1e-4)
+
+
+def test_fewer_components_give_no_density_of_x(x):
+    with pytest.raises(ValueError, match="needs `num_components` to be that of the features, 12"):
+        adapted(x).log_abs_det_jacobian(x)
 
 
 def test_adapt_again_starts_afresh(x):
@@ -184,12 +209,33 @@ def test_use_before_adapt(x, use):
     ("num_components", "rows", "message"),
     [
         (13, N, "`num_components` must be at most the number of features, 12, got 13"),
-        (11, 10, "`num_components` must be at most the number of examples, 10, got 11"),
+        (11, 11, "`num_components` must be at most the number of examples less one, 10, got 11"),
     ],
 )
 def test_too_many_components(x, num_components, rows, message):
     with pytest.raises(ValueError, match=message):
         PCA(num_components).adapt(x[:rows])
+
+
+@pytest.mark.parametrize(
+    ("make", "rank"),
+    [
+        (lambda x: np.ones_like(x), 0),
+        (lambda x: np.where(np.arange(D) < 3, 0.1, x), 9),
+        (lambda x: np.concatenate([x[:, :6], x[:, :3] + x[:, 3:6], x[:, :3] * 7], axis=1), 6),
+        (lambda x: x[np.arange(N) % 5], 4),
+    ],
+    ids=["constant data", "constant columns", "dependent columns", "repeated rows"],
+)
+@pytest.mark.filterwarnings("ignore:invalid value:RuntimeWarning:sklearn")
+def test_components_without_variance(x, make, rank):
+    made = make(x).astype(np.float32)
+
+    with pytest.raises(ValueError, match=f"that vary by more than .*, {rank}, got {rank + 1}"):
+        PCA(rank + 1).adapt(made)
+    if rank:
+        z = np.array(adapted(made, num_components=rank, whiten=True)(made))
+        np.testing.assert_allclose(z.std(axis=0, ddof=1), 1, rtol=1e-2)
 
 
 @pytest.mark.parametrize("value", [0, -1, 2.5, None])
