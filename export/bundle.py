@@ -56,7 +56,7 @@ def make(source, folder, version):
     litert_files.write(files, source, calibration(source))
     x, y = reference.examples(source, NUM_PERSONALISE)
     differences["litert"] = verify.litert_folder(files, cases, x, y)
-    if source.class_names:
+    if browser.endpoints(source.model):
         (files / "browser").mkdir()
         browser.write_source(files / "browser", source, x, y)
         differences["browser"] = browser.verify(files / "browser")

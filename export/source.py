@@ -9,10 +9,9 @@ from typing import Any
 import keras
 
 import keras_dgm as dgm
+from keras_dgm.models.base import registered
 from keras_dgm.runs import run_folder
 from keras_dgm.serving import saved_model
-
-MODELS = ("M1", "M2", "StackedM1M2")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -82,7 +81,7 @@ def load(
     return Source(
         model=model,
         name=_check_name(name or (Path(dataset).stem if dataset else file.stem)),
-        class_names=saved_model.check_class_names(class_names, getattr(model, "num_classes", None)),
+        class_names=saved_model.check_class_names(class_names, model.num_classes),
         image_shape=saved_model.check_image_shape(image_shape, model.input_dim),
         data=data,
     )
@@ -106,11 +105,10 @@ def load_model(file):
             name = config.get("registered_name") or config.get("class_name")
     except Exception as error:  # zipfile fails in many ways on bytes that are not its own
         raise ValueError(f"`source` must be a .keras file, got {file}: {error}") from None
-    if name not in {f"keras_dgm>{model}" for model in MODELS}:
-        raise ValueError(
-            f"`source` must hold a model of keras_dgm, one of {', '.join(MODELS)}, "
-            f"got {name!r} in {file}"
-        )
+    try:
+        registered(name)
+    except ValueError as error:
+        raise ValueError(f"`source` must be a model's file: {error} in {file}") from None
     if _numbers(str(version)) > _numbers(keras.__version__):
         raise ValueError(
             f"`source` must be saved by Keras {keras.__version__} or an older one, "

@@ -613,6 +613,21 @@ class DeepGenerativeModel(keras.Model):
         return cls(**{name: deserialize(value) for name, value in config.items()})
 
 
+def registered(name: Any) -> type[DeepGenerativeModel]:
+    """The class of a saved model, of this package or of a user's own that is registered.
+
+    Args:
+        name: what Keras saves as `registered_name`.
+
+    Raises:
+        ValueError: if there is none.
+    """
+    found = keras.saving.get_registered_object(str(name))
+    if not (isinstance(found, type) and issubclass(found, DeepGenerativeModel)):
+        raise ValueError(f"it must hold a model of keras_dgm, got {name!r}")
+    return found
+
+
 def or_missing(accepts: Callable) -> Callable:
     """What also accepts NaN."""
     return lambda x: accepts(x) | (x != x)
