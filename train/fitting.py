@@ -69,7 +69,8 @@ def fit_m1(config, data, folder, observation):
     # An M1 of its own, `python -m train fit --model m1`, is the model of the run.
     alone = config.model == "m1"
     history = run_folder.HISTORY if alone else run_folder.M1_HISTORY
-    seconds = _fit(config, "m1", m1, settings.m1, data, folder, history)
+    callbacks = [*warm_up(settings.m1), *image_logger(settings.m1, data, folder, "m1")]
+    seconds = _fit(config, "m1", m1, settings.m1, unlabeled(data), folder, history, callbacks)
     if not alone:
         with files.atomic(folder / run_folder.M1_MODEL) as path:
             m1.save(path)
@@ -99,9 +100,10 @@ def load_m1(path, data, seed):
     """
     try:
         m1 = keras.models.load_model(path)
-    except (OSError, ValueError) as error:
+        found = m1.as_m1()
+    except (OSError, ValueError, AttributeError) as error:
         raise ValueError(f"`m1_from` must be a saved M1, got {path}: {error}") from None
-    if not isinstance(m1, dgm.M1) or m1.input_dim != data.num_features:
+    if found is not m1 or m1.input_dim != data.num_features:
         raise ValueError(f"`m1_from` must be an M1 of {data.num_features} features, got {path}")
     if m1.seed != seed:
         warnings.warn(
@@ -129,8 +131,12 @@ def m2_options(config, data):
 
 def fit_m2(config, data, folder, model):
     """Train an M2, on x or on z1, and say how well it does."""
-    seconds = _fit(config, "m2", model, config.settings.m2, data, folder, run_folder.HISTORY)
     valid, test = (data.x_valid, data.y_valid), (data.x_test, data.y_test)
+    examples = (data.x_train, data.y_train), valid
+    recipe = config.settings.m2
+    callbacks = image_logger(recipe, data, folder, "m2")
+    history, metrics = run_folder.HISTORY, ["accuracy"]
+    seconds = _fit(config, "m2", model, recipe, examples, folder, history, callbacks, metrics)
     logs = model.evaluate(*test, batch_size=EVALUATION_BATCH, verbose=0, return_dict=True)
     return model, {
         "test_error": error_of(model, *test),
@@ -144,7 +150,7 @@ def fit_conditional(config, data, folder, observation):
     """Train a model of whole images given their middle, with M1's settings."""
     recipe = config.settings.m1
     model = dgm.ConditionalM1(
-        np.flatnonzero(masks.centre(data.image_shape)),
+        np.flatnonzero(masks.centre(data.image_shape)).tolist(),
         recipe.latent_dim,
         recipe.hidden_units,
         activation=recipe.activation,
@@ -152,7 +158,9 @@ def fit_conditional(config, data, folder, observation):
         **observation,
         seed=config.seed,
     )
-    seconds = _fit(config, "conditional", model, recipe, data, folder, run_folder.HISTORY)
+    seconds = _fit(
+        config, "conditional", model, recipe, unlabeled(data), folder, run_folder.HISTORY
+    )
     bound = model.evaluate(data.x_test, batch_size=EVALUATION_BATCH, verbose=0, return_dict=True)
     return model, {"test_error": None, "bound": bound["elbo"], "seconds_per_epoch": seconds}
 
@@ -163,17 +171,20 @@ def error_of(model, x, y):
     return baselines.error(probs.argmax(axis=-1), y)
 
 
-def _fit(config, name, model, recipe, data, folder, history):
-    labeled = isinstance(model, dgm.M2)
-    train = (data.x_train, data.y_train) if labeled else (data.x_train,)
-    valid = (data.x_valid, data.y_valid) if labeled else (data.x_valid,)
+def unlabeled(data):
+    """What a model without classes is trained and validated on."""
+    return (data.x_train,), (data.x_valid,)
+
+
+def _fit(config, name, model, recipe, examples, folder, history, callbacks=(), metrics=None):
+    train, valid = examples
     timer = EpochTimer()
     logs = folder / run_folder.TENSORBOARD / name
     checkpoints = Checkpoints(folder / run_folder.CHECKPOINTS, name, config.checkpoint_seconds)
     workers.check_same_epoch(checkpoints.epoch)
     model.compile(
         optimizers.create(recipe.optimizer, recipe.learning_rate),
-        metrics=["accuracy"] if labeled else None,
+        metrics=metrics,
         steps_per_execution=1 if config.strategy == "multi-worker" else STEPS_PER_EXECUTION,
     )
     bars = config.progress == "bar"
@@ -192,8 +203,7 @@ def _fit(config, name, model, recipe, data, folder, history):
                 History(folder / history, checkpoints.epoch),
                 keras.callbacks.TensorBoard(logs, write_graph=False),
                 timer,
-                *warm_ups(model, recipe),
-                *image_loggers(model, recipe, data, logs),
+                *callbacks,
                 *([] if bars else [Summary(name)]),
                 stop,
                 checkpoints,
@@ -206,18 +216,17 @@ def _fit(config, name, model, recipe, data, folder, history):
     return timer.seconds_per_epoch
 
 
-def warm_ups(model, recipe):
+def warm_up(recipe):
     """The callback that lets the divergence of an M1 warm up, where its recipe asks for it."""
-    if not isinstance(model, dgm.M1):
-        return []
     epochs = min(recipe.kl_warmup, recipe.epochs - 1)  # The last one is always at full weight.
     return [dgm.KLWarmUp(epochs)] if epochs else []
 
 
-def image_loggers(model, recipe, data, logs):
-    """The callback that shows images in TensorBoard, where there are images and classes to see."""
-    if data.image_shape is None or isinstance(model, dgm.ConditionalM1):
+def image_logger(recipe, data, folder, name):
+    """The callback that shows images in TensorBoard, where there are images to see."""
+    if data.image_shape is None:
         return []
     x = data.x_valid[:10] if len(data.x_valid) else None
+    logs = folder / run_folder.TENSORBOARD / name / "images"
     epochs = reported_epochs(recipe.epochs)
-    return [dgm.generation.ImageLogger(logs / "images", data.image_shape, x, epochs)]
+    return [dgm.generation.ImageLogger(logs, data.image_shape, x, epochs)]

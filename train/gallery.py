@@ -7,6 +7,7 @@ from typing import Annotated
 
 import tyro
 
+import keras_dgm as dgm
 from keras_dgm.runs import run_folder
 from train import runs
 from train.pictures import PICTURES
@@ -71,7 +72,7 @@ def write(config):
         file = output / f"{name}.png"
         try:
             picture = draw(run)
-        except runs.DoesNotApply as reason:
+        except (runs.DoesNotApply, dgm.Unsupported) as reason:
             left_out.append(f"{name}: {reason}")
             if (output / INDEX).exists():
                 file.unlink(missing_ok=True)  # of an earlier run
@@ -84,7 +85,7 @@ def write(config):
             )
         )
     page = PAGE.format(
-        title=html.escape(f"{type(run.model).__name__} on {run.data.name}"),
+        title=html.escape(f"{run.model.title} on {run.data.name}"),
         figures="\n".join(figures),
         left_out=_list_of(left_out),
     )

@@ -1,6 +1,6 @@
 """How a model sees x, made from a recipe here alone."""
 
-from keras_dgm.distributions import Likelihood
+from keras_dgm import likelihoods
 from keras_dgm.preprocessing import PCA
 
 
@@ -10,7 +10,14 @@ def likelihood_of(recipe):
     Raises:
         ValueError: if its scale does not belong to it.
     """
-    return Likelihood(recipe.likelihood, recipe.likelihood_scale)
+    if recipe.likelihood == "bernoulli":
+        if recipe.likelihood_scale is not None:
+            raise ValueError(
+                "`likelihood_scale` belongs to the gaussian likelihoods, "
+                f"got {recipe.likelihood_scale} with likelihood={recipe.likelihood!r}"
+            )
+        return likelihoods.Bernoulli(binarize=recipe.binarize)
+    return likelihoods.NAMES[recipe.likelihood](scale=recipe.likelihood_scale)
 
 
 def observed_as(recipe, x=None):
@@ -20,12 +27,7 @@ def observed_as(recipe, x=None):
         recipe: a `Recipe`.
         x: the training examples, [N, D], from which PCA is computed; needed with PCA alone.
     """
-    likelihood = likelihood_of(recipe)
-    arguments = {
-        "likelihood": likelihood.name,
-        "likelihood_scale": likelihood.scale,
-        "binarize": recipe.binarize,
-    }
+    arguments = {"likelihood": likelihood_of(recipe)}
     if recipe.pca is not None:
         arguments["preprocessor"] = PCA(recipe.pca, whiten=True)
         arguments["preprocessor"].adapt(x)

@@ -95,11 +95,11 @@ def check_data(config, data):
     Raises:
         ValueError: naming the flag, the rule and the value received.
     """
-    unit_interval = likelihood_of(config.settings).unit_interval
+    likelihood = likelihood_of(config.settings) if config.settings.pca is None else None
     for split in ("x_train", "x_valid", "x_test"):
         x = getattr(data, split)
         if len(x):
-            checks.check_features(x, argument=split, unit_interval=unit_interval)
+            checks.check_features(x, argument=split, likelihood=likelihood)
     if config.model == "conditional":
         if data.image_shape is None or config.settings.pca is not None:
             raise ValueError(

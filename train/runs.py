@@ -32,23 +32,18 @@ class Run:
         """The M1 of the run, or the one under the stack.
 
         Raises:
-            DoesNotApply: if there is none, or it has another latent size.
+            Unsupported: if there is none, or it has another latent size.
         """
-        m1 = getattr(self.model, "m1", self.model)
-        if not isinstance(m1, dgm.M1):
-            raise DoesNotApply(f"it is of an M1; this is {type(self.model).__name__}")
-        if latent_dim not in (None, m1.latent_dim):
-            raise DoesNotApply(f"it needs {latent_dim} latent dimensions; M1 has {m1.latent_dim}")
+        m1 = self.model.as_m1()
+        if latent_dim is not None:
+            m1.check_latent_dim(latent_dim)
         return m1
 
     def m2(self, latent_dim=None):
         """The M2 of the run, or its stack; raises as `m1`."""
-        if not isinstance(self.model, dgm.M2):
-            raise DoesNotApply(f"it needs classes; {type(self.model).__name__} models none")
-        if latent_dim not in (None, self.model.latent_dim):
-            raise DoesNotApply(
-                f"it needs {latent_dim} latent dimensions; the model has {self.model.latent_dim}"
-            )
+        self.model.check_num_classes()
+        if latent_dim is not None:
+            self.model.check_latent_dim(latent_dim)
         return self.model
 
     @property

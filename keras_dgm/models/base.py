@@ -70,8 +70,8 @@ class DeepGenerativeModel(keras.Model):
         self.preprocessor = preprocessor
         self.seed = seed
         self.seed_generator = keras.random.SeedGenerator(seed)
-        self.input_dim: int | None = None
-        self.observation_dim: int | None = None
+        self.input_dim: Any = None
+        self.observation_dim: Any = None
         self.facts: DataFacts | None = None
         self.num_examples = tf.Variable(1.0, trainable=False)
         self.failure = finite.first_failure()
@@ -134,11 +134,11 @@ class DeepGenerativeModel(keras.Model):
         """log p(x, y, z) - log q(z|.) of importance samples, [B, S, K]; K is 1 without classes."""
         raise Unsupported(f"log p(x) is not estimated of {self.title}")
 
-    def analogies(self, x: npt.ArrayLike) -> np.ndarray:
+    def analogies(self, x: npt.ArrayLike, y: Any = None) -> np.ndarray:
         """Every example's style in all classes."""
         raise Unsupported(f"analogies need classes; {self.title} models none")
 
-    def complete(self, x: npt.ArrayLike) -> np.ndarray:
+    def complete(self, x: npt.ArrayLike, num_samples: int = 1, z: Any = None) -> np.ndarray:
         """Completions of the columns of x that are given."""
         raise Unsupported(f"completion needs a ConditionalM1; this is {self.title}")
 
@@ -442,7 +442,7 @@ class DeepGenerativeModel(keras.Model):
         """A step, as `keras.Model.train_on_batch`, on a batch of the data that `fit` has seen.
 
         Raises:
-            ValueError: if neither `fit` nor `learn_facts` has counted the examples and their labels.
+            ValueError: if `fit` has not counted the examples and their labels.
         """
         if self.facts is None:
             raise ValueError(

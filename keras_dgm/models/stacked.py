@@ -95,7 +95,7 @@ class StackedM1M2(GenerativeClassifier):
             name=name,
             trainable=trainable,
         )
-        self.active_dims = active_dims
+        self.active_dims: Any = active_dims
         self.m1 = m1
         self.m1.trainable = False
         self.m2 = M2(

@@ -16,8 +16,8 @@ import numpy as np
 import tensorflow as tf
 
 import keras_dgm as dgm
-from keras_dgm.data import batches
 from keras_dgm.runs import files
+from keras_dgm.training import batches
 from train import pipeline
 from train.callbacks import EpochTimer
 from train.experiments import products
@@ -50,15 +50,15 @@ def m2(num_classes=10, **kwargs):
     return dgm.M2(num_classes, 50, (500,), seed=0, **kwargs)
 
 
-# A name, how to build the model, the examples of a step, and the steps of an epoch of `fit`: as
-# many as take a second or two, for a real epoch is long beside its start.
+# A name, how to build the model, its matrix products, the examples of a step, and the steps of an
+# epoch of `fit`: as many as take a second or two, for a real epoch is long beside its start.
 SUBJECTS = (
-    ("M1", lambda: dgm.M1(50, (600, 600), seed=0), 250, 80),
-    ("M2", m2, 500, 10),
-    ("M1+M2", stacked, 500, 40),
-    ("M2, class_sum=1", lambda: m2(class_sum=1), 500, 40),
-    ("M2, class_sum=1, K=1000", lambda: m2(1000, class_sum=1), 500, 30),
-    ("M1+M2, class_sum=1", lambda: stacked(class_sum=1), 500, 100),
+    ("M1", lambda: dgm.M1(50, (600, 600), seed=0), products.of_m1, 250, 80),
+    ("M2", m2, products.of_m2, 500, 10),
+    ("M1+M2", stacked, products.of_stack, 500, 40),
+    ("M2, class_sum=1", lambda: m2(class_sum=1), products.of_m2, 500, 40),
+    ("M2, class_sum=1, K=1000", lambda: m2(1000, class_sum=1), products.of_m2, 500, 30),
+    ("M1+M2, class_sum=1", lambda: stacked(class_sum=1), products.of_stack, 500, 100),
 )
 
 
@@ -66,9 +66,10 @@ def run(config):
     """Measure, write the JSON file, and return its content."""
     config.output.parent.mkdir(parents=True, exist_ok=True)
     models = {}
-    for name, make, batch_size, epoch_steps in SUBJECTS:
+    for name, make, products_of, batch_size, epoch_steps in SUBJECTS:
         print(f"measuring {name} …", flush=True)
-        models[name] = measure(Subject(make(), batch_size, epoch_steps), config.rounds)
+        subject = Subject(make(), products_of, batch_size, epoch_steps)
+        models[name] = measure(subject, config.rounds)
     result = {
         "models": models,
         "rounds": config.rounds,
@@ -105,23 +106,23 @@ class Subject:
     """A model with its data, and what is timed on it.
 
     Args:
-        model: an `M1` or `M2`, not compiled.
+        model: not compiled.
+        products_of: the function of `products` for such a model.
         batch_size: the examples of a step.
         epoch_steps: the steps of an epoch.
     """
 
-    def __init__(self, model, batch_size, epoch_steps=STEPS):
+    def __init__(self, model, products_of, batch_size, epoch_steps=STEPS):
         self.model = model
         self.batch_size = batch_size
         self.epoch_steps = epoch_steps
         model.compile(keras.optimizers.Adam(1e-3), steps_per_execution=STEPS_PER_EXECUTION)
         self.x = np.random.default_rng(0).random((epoch_steps * batch_size, WIDTH), np.float32)
-        self.y = None
-        if isinstance(model, dgm.M2):
-            self.y = np.arange(len(self.x))
-            self.y[model.num_classes :] = -1
+        # A label of each class; M1 does not look at them.
+        self.y = np.arange(len(self.x))
+        self.y[model.num_classes or 0 :] = -1
         self.fit()  # Builds the model and compiles it.
-        self.products = products.of_step(model, batch_size)
+        self.products = products_of(model, batch_size)
         self.functions = self.parts()
         for function in self.functions.values():
             seconds_of(function, repeats=2)
@@ -148,11 +149,8 @@ class Subject:
 
     def input(self):
         """Seconds to put a batch together; `fit` does it beside the step before."""
-        observed = self.model.observe_all(self.x)
-        labeled = np.zeros(len(self.x), bool) if self.y is None else self.y >= 0
-        dataset = batches.training_batches(
-            (observed, self.y, None), labeled, self.batch_size, seed=0, epoch=0
-        )
+        data = batches.of(self.model, self.x, self.y)
+        dataset = data.training(self.batch_size, seed=0, epoch=tf.constant(0), shuffle=True)
         started = time.perf_counter()
         for _ in dataset:
             pass
@@ -161,19 +159,19 @@ class Subject:
     def parts(self):
         """Functions without arguments that do a step, or one part of its work."""
         model = self.model
-        observed = model.observe_all(self.x[: self.batch_size])
-        y = None if self.y is None else tf.constant(self.y[: self.batch_size])
+        observation = model.observe(self.x[: self.batch_size])
+        y = tf.constant(self.y[: self.batch_size])
         gradients = [tf.zeros_like(weight) for weight in model.trainable_variables]
 
         def noise():
-            return model.sample_observation(observed), model.sample_noise(self.batch_size)
+            return model.sample_observation(observation), model.sample_noise(self.batch_size)
 
         def apply():
             model.optimizer.apply(gradients, model.trainable_variables)
             return model.optimizer.iterations
 
         return {
-            "step": tf.function(lambda: model.train_step((observed, y))),
+            "step": tf.function(lambda: model.train_step((observation, y))),
             "noise": tf.function(noise),
             "optimizer": tf.function(apply, jit_compile=True),
             "products": products.function(self.products, "float32", jit_compile=True),

@@ -2,25 +2,37 @@
 
 import tensorflow as tf
 
-import keras_dgm as dgm
 
-
-def of_step(model, batch_size):
-    """The matrix products of a step's forward pass.
+def of_m1(model, batch_size):
+    """Those of a step's forward pass of an M1.
 
     Returns:
         Tuples (rows, inputs, outputs, needs_gradient): a product of [rows, inputs] and
         [inputs, outputs], and whether a gradient goes to the former.
     """
-    if isinstance(model, dgm.M1):
-        chains = [(batch_size, model.encoder.layers, False)]
-        chains += [(batch_size, model.decoder.layers, True)]
-    else:
-        rows = batch_size * min(model.summed_classes + 1, model.num_classes)
-        chains = [(batch_size, model.classifier.layers, False)]
-        chains += [(batch_size, [model.encoder.from_x], False)]
-        chains += [(rows, model.encoder.rest.layers, True)]
-        chains += [(rows, [model.decoder.from_x, *model.decoder.rest.layers], True)]
+    return of_chains(
+        (batch_size, model.encoder.layers, False), (batch_size, model.decoder.layers, True)
+    )
+
+
+def of_m2(model, batch_size):
+    """Those of an M2, as `of_m1`."""
+    rows = batch_size * min(model.summed_classes + 1, model.num_classes)
+    return of_chains(
+        (batch_size, model.classifier.layers, False),
+        (batch_size, [model.encoder.from_x], False),
+        (rows, model.encoder.rest.layers, True),
+        (rows, [model.decoder.from_x, *model.decoder.rest.layers], True),
+    )
+
+
+def of_stack(model, batch_size):
+    """Those of an M1+M2 whose M1 has been encoded, as `of_m1`."""
+    return of_m2(model.m2, batch_size)
+
+
+def of_chains(*chains):
+    """Of layers in a row: how many rows go through them, and whether a gradient comes out."""
     return [
         (rows, *layer.kernel.shape, to_input or i > 0)
         for rows, layers, to_input in chains

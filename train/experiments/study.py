@@ -7,7 +7,7 @@ from typing import Any, Literal
 import keras
 
 import keras_dgm as dgm
-from keras_dgm import generation, networks
+from keras_dgm import evaluation, generation, networks
 from keras_dgm.generation import figures
 from keras_dgm.runs import files
 from train import recipes
@@ -128,7 +128,7 @@ def write_piece(piece, data, config):
     model, bound = train(piece, data)
     if sampled:
         draw_samples(piece, model, data.image_shape, config.output)
-    kl = generation.kl_per_dimension(model, data.x_test)
+    kl = evaluation.kl_per_dimension(model, data.x_test)
     result = {"settings": settings, "test_bound": bound, "kl": [round(float(v), 4) for v in kl]}
     files.write_json(file, result)  # Last: it says that the piece is whole.
     print(f"{file}: {bound:.2f} nats on test data", flush=True)
@@ -174,7 +174,7 @@ def pictures_of(piece):
 def draw_samples(piece, model, image_shape, output):
     title = f"Samples of M1 on {piece.dataset}, {piece.latent_dim} latent dimensions"
     samples, *manifold = pictures_of(piece)
-    figure = figures.samples(generation.samples(model, 100), image_shape, title=title)
+    figure = figures.samples(generation.samples(model, 100)[0], image_shape, title=title)
     figure.savefig(output / samples, dpi=80)
     for name in manifold:
         figures.manifold(generation.manifold(model), image_shape).savefig(output / name, dpi=80)
