@@ -262,7 +262,7 @@ class Stream:
         if endless and self.steps is None:
             raise ValueError("`steps_per_epoch` must be given with an endless dataset, got None")
         if isinstance(self.dataset, keras.utils.PyDataset):
-            count = int(self.steps if length is None else length)
+            count: Any = self.steps if length is None else length
             return (self.dataset[i] for i in range(count))
         known = length >= 0 or self.steps is None
         return self.dataset if known else self.dataset.take(self.steps)
