@@ -10,8 +10,9 @@ ROOT = Path(__file__).resolve().parents[1]
 # A part of the package imports from itself and from parts of earlier ranks.
 RANKS = [
     {"_version", "activations", "checks"},
-    {"distributions", "networks", "class_sums", "callbacks", "preprocessing", "data"},
-    {"bounds", "serving"},
+    {"distributions", "networks", "class_sums", "preprocessing", "data"},
+    {"bounds", "likelihoods", "serving"},
+    {"training"},
     {"models"},
     {"evaluation", "generation", "classifiers"},
 ]
