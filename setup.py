@@ -43,6 +43,9 @@ DATA = [
 # Pictures of samples, manifolds and analogies; the arrays behind them need nothing.
 FIGURES = ["matplotlib>=3.9"]
 
+# Tables of one's own: CSV, TSV and Parquet files, and frames.
+TABLES = ["pandas>=2.2", "pyarrow>=18"]
+
 # CUDA's libraries for TensorFlow, on Linux.
 GPU = ["tensorflow[and-cuda]>=2.21,<3"]
 
@@ -50,6 +53,7 @@ GPU = ["tensorflow[and-cuda]>=2.21,<3"]
 TRAIN = [
     *DATA,
     *FIGURES,
+    *TABLES,
     "tyro>=1.0",
     "tensorboard>=2.20",  # keras.callbacks.TensorBoard; TensorFlow no longer brings it
 ]
@@ -89,6 +93,7 @@ setup(
     extras_require={
         "data": DATA,
         "figures": FIGURES,
+        "tables": TABLES,
         "gpu": GPU,
         "train": TRAIN,
         "export": EXPORT,

@@ -2,7 +2,7 @@
 
 import sys
 
-from train.quiet import quiet_tensorflow
+from programs.quiet import quiet_tensorflow
 
 quiet_tensorflow()
 

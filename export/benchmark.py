@@ -35,8 +35,8 @@ def run(folder):
     marker = verify.read_marker(folder)
     if marker is None or not (folder / "litert" / "browser").is_dir():
         raise ValueError(f"`folder` must hold the bundle of a classifier, got {folder}")
-    browser = folder / "litert" / "browser" / "classifier.tflite"
-    int8 = folder / "litert" / "classifier_int8.tflite"
+    browser = folder / "litert" / "browser" / "classify.tflite"
+    int8 = folder / "litert" / "classify_int8.tflite"
     saved_model = folder / "servable" / marker["name"] / str(marker["version"])
     shapes = weights_of(browser)
     multiply_adds = sum(rows * columns for rows, columns in shapes)
@@ -45,7 +45,7 @@ def run(folder):
     with threadpool_limits(1), tempfile.TemporaryDirectory() as bare:
         write_chain(bare, shapes)
         contestants = {
-            "float32": timed(LiteRT(browser), "classifier", x=x[:1]),
+            "float32": timed(LiteRT(browser), "classify", images=x[:1]),
             "int8": timed(LiteRT(int8), "classify", images=x[:1]),
             "openvino": openvino_runner(browser, x[:1]),
         }

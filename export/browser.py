@@ -1,28 +1,29 @@
 """The files that the web page runs: one function each, batch 1, static shapes, float32."""
 
-import json
 from pathlib import Path
 
 import numpy as np
-import tensorflow as tf
-from keras_dgm.serving.inference import Inference, finite_softplus
 
 from export import litert
 from export.runners import LiteRT, VerificationError
+from keras_dgm.runs.files import read_json, write_json
+from keras_dgm.serving import finite_softplus
 
 NUM_EXAMPLES = 10
 
 
-def write(folder, model, *, name, class_names, image_shape, x=None, y=None):
-    """Write the folder of a classifier (M2 or M1+M2) for the browser.
+def endpoints(model):
+    """What the page runs of a model, by name; there may be nothing."""
+    found = model.endpoints(finite_softplus)
+    return {name: endpoint for name, endpoint in found.items() if endpoint.page}
 
-    `classifier.tflite` maps `x` [1, D] to `probabilities` [1, K], `style.tflite` maps `x` to `z`
-    [1, Z], the mean of q(z|x,y) at the most likely class, `analogies.tflite` maps `z` to `images`
-    [1, K, D]. `labels.txt` and `model.json` stand beside them.
+
+def write(folder, model, *, name, class_names, image_shape, x=None, y=None):
+    """Write a file for each endpoint that the page runs, with labels.txt and model.json.
 
     Args:
         folder: an existing one.
-        model: an `M2` or `StackedM1M2`.
+        model: a model that has such endpoints.
         name: shown to people.
         class_names: K names.
         image_shape: of an example, or None.
@@ -30,38 +31,24 @@ def write(folder, model, *, name, class_names, image_shape, x=None, y=None):
         y: integers [N], their classes.
     """
     folder = Path(folder)
-    functions = Inference(model, finite_softplus)
-    D, K, Z = functions.input_dim, functions.num_classes, functions.latent_dim
-    image = tf.TensorSpec([1, D], tf.float32, "x")
-    style = tf.TensorSpec([1, Z], tf.float32, "z")
-
-    def analogies(z):
-        return {"images": tf.reshape(functions.in_all_classes(z), [1, K, D])}
-
-    endpoints = {
-        "classifier": litert.Endpoint(
-            lambda x: {"probabilities": functions.probabilities(x)}, [image]
-        ),
-        "style": litert.Endpoint(lambda x: {"z": functions.style(x)}, [image]),
-        "analogies": litert.Endpoint(analogies, [style]),
-    }
-    files = {key: f"{key}.tflite" for key in endpoints}
-    with litert.Functions(endpoints) as traced:
+    found = endpoints(model)
+    files = {key: f"{key}.tflite" for key in found}
+    with litert.Functions(found, rows=1) as traced:
         for key, file in files.items():
             traced.write(folder / file, [key])
-    (folder / "labels.txt").write_text("".join(f"{label}\n" for label in class_names))
+    (folder / "labels.txt").write_text("".join(f"{label}\n" for label in class_names), "utf-8")
     card = {
         "name": name,
         "image_shape": None if image_shape is None else list(image_shape),
-        "num_features": D,
-        "num_classes": K,
-        "latent_dim": Z,
+        "num_features": model.input_dim,
+        "num_classes": model.num_classes,
+        "latent_dim": model.latent_dim,
         "class_names": list(class_names),
         "files": {**files, "labels": "labels.txt"},
         "prior_stddev": 1,
         "examples": [] if x is None else examples(model, x, y),
     }
-    (folder / "model.json").write_text(json.dumps(card, indent=1) + "\n")
+    write_json(folder / "model.json", card, indent=None)
     return card
 
 
@@ -84,18 +71,19 @@ def verify(folder):
     Raises:
         VerificationError: if one is larger than 1e-5, or an output is not finite.
     """
-    card = json.loads(Path(folder, "model.json").read_text(encoding="utf-8"))
-    classifier, style, analogies = (
-        LiteRT(Path(folder, card["files"][key])) for key in ("classifier", "style", "analogies")
+    card = read_json(Path(folder, "model.json"))
+    classify, style, restyle = (
+        LiteRT(Path(folder, card["files"][key])) for key in ("classify", "style", "restyle")
     )
     largest = 0.0
     for example in card["examples"]:
         x = np.array([example["x"]], np.float32)
-        found = classifier.run("classifier", x=x)["probabilities"][0]
+        found = classify.run("classify", images=x)["probabilities"][0]
         largest = max(largest, float(np.abs(found - example["probabilities"]).max()))
-        images = analogies.run("analogies", z=style.run("style", x=x)["z"])["images"]
+        z = style.run("style", images=x)["style"]
+        images = restyle.run("restyle", style=z)["images"]
         if images.shape != (1, card["num_classes"], card["num_features"]):
-            raise VerificationError(f"analogies.tflite: shape {images.shape}")
+            raise VerificationError(f"restyle.tflite: shape {images.shape}")
         if not (np.isfinite(images).all() and largest <= 1e-5):
             raise VerificationError(f"{folder} differs from Keras by {largest}")
     return largest

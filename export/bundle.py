@@ -2,15 +2,13 @@
 
 import contextlib
 import errno
-import json
 import os
 import shutil
 import tempfile
 from pathlib import Path
 
-import numpy as np
-
 from export import browser, litert, litert_files, measure, reference, report, servable, verify
+from keras_dgm.runs.files import write_json
 
 FORMAT = 1
 NUM_PERSONALISE = 200
@@ -58,7 +56,7 @@ def make(source, folder, version):
     litert_files.write(files, source, calibration(source))
     x, y = reference.examples(source, NUM_PERSONALISE)
     differences["litert"] = verify.litert_folder(files, cases, x, y)
-    if source.class_names:
+    if browser.endpoints(source.model):
         (files / "browser").mkdir()
         browser.write_source(files / "browser", source, x, y)
         differences["browser"] = browser.verify(files / "browser")
@@ -153,13 +151,3 @@ def place(folder, output, name, version):
         if (output / part.name).exists():
             os.rename(output / part.name, earlier / part.name)
         os.rename(part, output / part.name)
-
-
-def write_json(path, content):
-    path.write_text(json.dumps(content, indent=2, default=_plain) + "\n", encoding="utf-8")
-
-
-def _plain(value):
-    if isinstance(value, np.generic):
-        return value.item()
-    raise TypeError(f"not for JSON: {value!r}")

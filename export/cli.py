@@ -8,7 +8,7 @@ import tensorflow as tf
 import tyro
 
 from export import benchmark, bundle, report, source, verify
-from train import commands
+from programs import commands
 
 USAGE = """usage: python -m export COMMAND [options], each with --help
 

@@ -4,28 +4,18 @@ import contextlib
 import os
 import tempfile
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
+from keras_dgm.serving import Endpoint
+
 FORMATS = ("float32", "float16", "dynamic", "int8")
 Samples = Mapping[str, Mapping[str, np.ndarray]]
-
-
-class Endpoint(NamedTuple):
-    """One signature of a file.
-
-    Attributes:
-        function: of tensors, by position; returns a dict of named tensors.
-        inputs: their specs, named.
-    """
-
-    function: Callable[..., Any]
-    inputs: list[tf.TensorSpec]
 
 
 class Functions:
@@ -33,14 +23,15 @@ class Functions:
 
     Args:
         endpoints: by the name of their signature.
+        rows: of a batch; None: any number.
     """
 
-    def __init__(self, endpoints: Mapping[str, Endpoint]):
+    def __init__(self, endpoints: Mapping[str, Endpoint], rows: int | None = None):
         self._folder = tempfile.TemporaryDirectory(prefix="litert-")
         with quiet():
             archive = keras.export.ExportArchive()
-            for name, (function, inputs) in endpoints.items():
-                archive.add_endpoint(name, function, input_signature=inputs)
+            for name, endpoint in endpoints.items():
+                archive.add_endpoint(name, endpoint.function, input_signature=endpoint.specs(rows))
             archive.write_out(self._folder.name, verbose=False)
 
     def __enter__(self):

@@ -1,12 +1,13 @@
 """Which LiteRT files a model gets."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
-from keras_dgm.serving.inference import Inference, finite_softplus
 
-from export import litert, personalise
+from export import litert
+from keras_dgm.serving import Endpoint, finite_softplus
 
 NUM_CALIBRATION = 500
 PERSONALISE = "personalise.tflite"
@@ -15,9 +16,10 @@ PERSONALISE = "personalise.tflite"
 def write(folder, source, calibration):
     """Write the files of a model.
 
-    `model_PRECISION.tflite` has the signatures `classify`, `embed` and `generate` (M1: `embed`
-    and `generate`), `classifier_PRECISION.tflite` `classify` alone, `personalise.tflite` those
-    of `export.personalise`. Inputs and outputs are named as in the SavedModel.
+    `model_PRECISION.tflite` has all endpoints that LiteRT can compute, a file named after the first
+    of them that one alone (`classify_int8.tflite` of a classifier), `personalise.tflite` those by
+    which a classifier learns on, where there are any. Inputs and outputs are named as in the
+    SavedModel.
 
     Args:
         folder: an existing one.
@@ -25,59 +27,46 @@ def write(folder, source, calibration):
         calibration: inputs [N, D] for int8.
     """
     folder = Path(folder)
-    inference = Inference(source.model, finite_softplus)
-    endpoints = signatures(inference)
-    samples = calibrate(inference, calibration)
-    files = {"model": list(endpoints)}
-    if "classify" in endpoints:
-        files["classifier"] = ["classify"]
+    endpoints = portable(source.model.endpoints(finite_softplus))
+    default = next(iter(endpoints))
+    samples = calibrate(endpoints, calibration)
     with litert.Functions(endpoints) as functions:
-        for stem, names in files.items():
+        for stem, names in {"model": list(endpoints), default: [default]}.items():
             for precision in litert.FORMATS:
                 functions.write(folder / f"{stem}_{precision}.tflite", names, precision, samples)
-    if can_personalise(inference):
-        endpoints = personalise.endpoints(inference)
-        with litert.Functions(endpoints) as functions:
-            functions.write(folder / PERSONALISE, list(endpoints), variables=True)
+    learning = source.model.personalisation(finite_softplus)
+    if learning:
+        with litert.Functions(learning) as functions:
+            functions.write(folder / PERSONALISE, list(learning), variables=True)
     if source.class_names:
         text = "".join(f"{name}\n" for name in source.class_names)
         (folder / "labels.txt").write_text(text, encoding="utf-8")
 
 
-def can_personalise(inference):
-    return inference.num_classes is not None and personalise.last_layer(inference) is not None
+def portable(endpoints: Mapping[str, Endpoint]) -> dict[str, Endpoint]:
+    """Those that LiteRT can compute."""
+    return {name: endpoint for name, endpoint in endpoints.items() if endpoint.portable}
 
 
-def signatures(inference):
-    """The signatures of a model, batch dynamic."""
-    images = tf.TensorSpec([None, inference.input_dim], tf.float32, "images")
-    embed = litert.Endpoint(inference.embed, [images])
-    if inference.num_classes is None:
-        embedding = tf.TensorSpec([None, inference.latent_dim], tf.float32, "embedding")
-        generate = litert.Endpoint(lambda z: {"images": inference.generate(None, z)}, [embedding])
-        return {"embed": embed, "generate": generate}
-    class_id = tf.TensorSpec([None], tf.int32, "class_id")
-    style = tf.TensorSpec([None, inference.latent_dim], tf.float32, "style")
-    classify = litert.Endpoint(lambda x: {"probabilities": inference.probabilities(x)}, [images])
-    generate = litert.Endpoint(lambda y, z: {"images": inference.generate(y, z)}, [class_id, style])
-    return {"classify": classify, "embed": embed, "generate": generate}
+def calibrate(endpoints: Mapping[str, Endpoint], x: np.ndarray) -> litert.Samples:
+    """Samples of the inputs of all endpoints, from inputs x [N, D].
 
+    What one endpoint takes and another makes of x, a style say, is calibrated on both the latter
+    and draws from its prior.
+    """
+    found: dict[str, np.ndarray] = {}
+    (features,) = next(iter(endpoints.values())).inputs
+    for endpoint in endpoints.values():
+        if endpoint.inputs == (features,):
+            outputs = endpoint.function(tf.constant(x))
+            found |= {name: np.asarray(values) for name, values in outputs.items()}
 
-def calibrate(inference, x):
-    """Samples of the inputs of all signatures, from inputs x [N, D]."""
-    found = inference.embed(tf.constant(x))
-    if inference.num_classes is None:
-        return {"embed": {"images": x}, "generate": {"embedding": found["embedding"].numpy()}}
-    # Styles of the data and of the prior, in the most likely class and in every class in turn.
-    style = found["style"].numpy()
-    prior = np.random.default_rng(0).standard_normal(style.shape).astype(np.float32)
-    likely = tf.argmax(inference.probabilities(tf.constant(x)), -1).numpy()
-    in_turn = np.arange(len(x)) % inference.num_classes
+    def samples(each):
+        rows = each.examples(x)
+        made = found.get(each.name) if each != features else None
+        return np.concatenate([rows if made is None else made, rows])
+
     return {
-        "classify": {"images": x},
-        "embed": {"images": x},
-        "generate": {
-            "class_id": np.concatenate([likely, in_turn]).astype(np.int32),
-            "style": np.concatenate([style, prior]),
-        },
+        name: {each.name: samples(each) for each in endpoint.inputs}
+        for name, endpoint in endpoints.items()
     }

@@ -15,7 +15,7 @@ ALLOWED_INCREASE = 0.2
 
 
 def test_set(source, generated):
-    """The examples to measure on, x [N, D] and y [N] or None, and Keras' own answer.
+    """The examples to measure on, x [N, D] and y [N] or None, and what Keras answers by default.
 
     `generated` [N, D] stands in where there is no test set.
     """
@@ -23,14 +23,22 @@ def test_set(source, generated):
     has_test = data is not None and len(data.x_test)
     x = data.x_test if has_test else generated
     labels = data.y_test if has_test and source.class_names else None
-    if not source.class_names:
-        return x, None, source.model.embed(x)
-    return x, labels, source.model.predict(x, batch_size=1000, verbose=0)
+    if labels is not None and not (labels >= 0).any():
+        labels = None
+    _, endpoint = default(source)
+    (expected,) = endpoint.reference(x).values()
+    return x, labels, expected
+
+
+def default(source):
+    """The name of the model's first endpoint, and itself; it has one output."""
+    return next(iter(source.model.endpoints().items()))
 
 
 def saved_model(folder, source, x, y, expected):
     """A row of the report."""
-    output = "probabilities" if source.class_names else "embedding"
+    _, endpoint = default(source)
+    (output,) = endpoint.reference(x[:1])
     requests = [
         {"signature": "serving_default", "inputs": {"images": x[i : i + 1000]}}
         for i in range(0, len(x), 1000)
@@ -66,16 +74,10 @@ def litert_file(file, source, x, y, expected):
         VerificationError: if it errs too much more often than Keras.
     """
     model = LiteRT(file)
-    signature, output = (
-        ("classify", "probabilities")
-        if source.class_names
-        else (
-            "embed",
-            "embedding",
-        )
-    )
-    if "infer" in model.signatures:
-        signature = "infer"
+    signature, endpoint = default(source)
+    (output,) = endpoint.reference(x[:1])
+    if signature not in model.signatures:
+        signature = "infer"  # Of the file that learns on.
     found = model.run_all(signature, images=x)[output]
     latency = {size: percentiles(clock(model, signature, rows(x, size))) for size in BATCH_SIZES}
     line = row(file.name, file.stat().st_size, found, expected, y, latency)

@@ -5,12 +5,12 @@ A case is a dict {"signature", "inputs", "outputs"} of NumPy arrays, or {"signat
 from the exported functions.
 """
 
-import json
-
 import numpy as np
 import tensorflow as tf
 
 from export import capi, capi_process
+from keras_dgm.runs.files import read_json, write_json
+from keras_dgm.serving.signatures import CLASSIFY, DEFAULT
 
 NUM_EXAMPLES = 16
 
@@ -28,61 +28,59 @@ def examples(source, count=NUM_EXAMPLES):
 def generated(model, count, seed=0):
     """Images [count, D] that the model generates from z ~ N(0, I), every class in turn."""
     z = np.random.default_rng(seed).standard_normal((count, model.latent_dim)).astype(np.float32)
-    if hasattr(model, "num_classes"):
-        return model.generate(np.arange(count) % model.num_classes, z)
-    return model.generate(z)
+    images = model.samples(z)  # [K, N, D]
+    return images[np.arange(count) % len(images), np.arange(count)]
 
 
 def cases(source):
     """Cases for every signature, and some that must be refused."""
     x, _ = examples(source)
-    model, names = source.model, source.class_names
-    images = {"images": x}
-    files = [tf_example(row) for row in x]
-    answered = answer(model, names, x)
-    found = [
-        case("serving_default", images, answered),
-        case("serving_default", {"images": x[:1]}, answer(model, names, x[:1])),
-        case("examples", {"examples": strings(files)}, answered),
-        case("embed", images, latents(model, x)),
-        refused("serving_default", {"images": np.full_like(x, np.nan)}),
-        refused("serving_default", {"images": x[:0]}),
-        refused("serving_default", {"images": x[:, :-1]}),
+    endpoints = source.model.endpoints()
+    default, endpoint = next(iter(endpoints.items()))
+    (features,) = endpoint.inputs
+    found = []
+    for name, each in endpoints.items():
+        signature = DEFAULT if each is endpoint else name
+        inputs = {i.name: i.examples(x) for i in each.inputs}
+        outputs = named(source, each.reference(*inputs.values()))
+        found.append(case(signature, inputs, outputs, name))
+        found += [
+            refused(signature, {**inputs, i.name: tensor})
+            for i in each.inputs
+            for tensor in i.broken(x)
+        ]
+    answered = found[0]["outputs"]
+    files = strings([tf_example(row) for row in x])
+    found += [
+        case(DEFAULT, {features.name: x[:1]}, named(source, endpoint.reference(x[:1]))),
+        case("examples", {"examples": files}, answered),
         refused("examples", {"examples": strings([b"not an example"])}),
     ]
+    if default == CLASSIFY:
+        names = np.tile(strings([name.encode() for name in source.class_names]), (len(x), 1))
+        scores = {"scores": answered["probabilities"], "classes": names}
+        found.append(case(CLASSIFY, {"inputs": files}, scores))
+    else:
+        found.append(case(default, {features.name: x}, answered))
     if source.image_shape is not None:
         pixels = np.round(np.clip(x, 0, 1) * 255).astype(np.uint8)
         pngs = [png(row, source.image_shape) for row in pixels]
-        decoded = (pixels / 255).astype(np.float32)
+        decoded = named(source, endpoint.reference((pixels / 255).astype(np.float32)))
         found += [
-            case("image_bytes", {"image_bytes": strings(pngs)}, answer(model, names, decoded)),
+            case("image_bytes", {"image_bytes": strings(pngs)}, decoded),
             refused("image_bytes", {"image_bytes": strings([pngs[0][:40]])}),
             refused("image_bytes", {"image_bytes": strings([b""])}),
         ]
-    z = np.random.default_rng(0).standard_normal((len(x), model.latent_dim)).astype(np.float32)
-    seeds = np.arange(len(x), dtype=np.int64)
-    drawn = np.stack(
-        [tf.random.stateless_normal([model.latent_dim], [seed, 0]) for seed in range(len(x))]
-    )
-    if not names:
-        return [
-            *found,
-            case("generate", {"embedding": z}, {"images": model.generate(z)}),
-            case("sample", {"seed": seeds}, {"images": model.generate(drawn)}),
-        ]
-    y = (np.arange(len(x)) % len(names)).astype(np.int32)
-    scores = {
-        "scores": answered["probabilities"],
-        "classes": np.tile(strings([name.encode() for name in names]), (len(x), 1)),
-    }
-    return [
-        *found,
-        case("classify", {"inputs": strings(files)}, scores),
-        case("analogies", images, {"images": model.analogies(x)}),
-        case("generate", {"class_id": y, "style": z}, {"images": model.generate(y, z)}),
-        case("sample", {"class_id": y, "seed": seeds}, {"images": model.generate(y, drawn)}),
-        refused("generate", {"class_id": np.full_like(y, len(names)), "style": z}),
-    ]
+    return found
+
+
+def named(source, outputs):
+    """What a signature adds to the outputs of an endpoint."""
+    if "probabilities" not in outputs:
+        return outputs
+    y = outputs["probabilities"].argmax(1).astype(np.int32)
+    labels = strings([source.class_names[i].encode() for i in y])
+    return {**outputs, "class_id": y, "label": labels}
 
 
 def labelled(cases):
@@ -91,29 +89,9 @@ def labelled(cases):
     return x, np.full(len(x), -1, np.int32)
 
 
-def answer(model, names, x):
-    """What `serving_default` answers for x [N, D]."""
-    if not names:
-        return latents(model, x)
-    probabilities = model.predict(x, batch_size=1000, verbose=0)
-    y = probabilities.argmax(1).astype(np.int32)
-    labels = strings([names[i].encode() for i in y])
-    return {"probabilities": probabilities, "class_id": y, "label": labels}
-
-
-def latents(model, x):
-    """What `embed` answers for x [N, D]."""
-    if not hasattr(model, "num_classes"):
-        return {"embedding": model.embed(x)}
-    means, qy_x = model.posterior_means(x)
-    style = tf.gather(means, qy_x.mode(), batch_dims=1).numpy()
-    if not hasattr(model, "m1"):
-        return {"embedding": model.embed(x), "style": style}
-    return {"embedding": model.m1.embed(x)[:, model.active_dims], "style": style}
-
-
-def case(signature, inputs, outputs):
-    return {"signature": signature, "inputs": inputs, "outputs": outputs}
+def case(signature, inputs, outputs, endpoint=None):
+    """A request and its answer, of an endpoint as it is or by another way."""
+    return {"signature": signature, "inputs": inputs, "outputs": outputs, "endpoint": endpoint}
 
 
 def refused(signature, inputs):
@@ -145,12 +123,12 @@ def save(path, found):
         {k: _map(capi_process.encode, v) if isinstance(v, dict) else v for k, v in c.items()}
         for c in found
     ]
-    path.write_text(json.dumps(content) + "\n", encoding="utf-8")
+    write_json(path, content, indent=None)
 
 
 def load(path):
     """The cases of a file that `save` wrote."""
-    content = json.loads(path.read_text(encoding="utf-8"))
+    content = read_json(path)
     return [
         {k: _map(capi_process.decode, v) if isinstance(v, dict) else v for k, v in c.items()}
         for c in content

@@ -13,7 +13,7 @@ def make(source, version, rows, differences, count, labels, expected):
     return {
         "name": source.name,
         "version": version,
-        "model": type(source.model).__name__,
+        "model": source.model.title,
         "test_examples": count if labels is not None else None,
         "keras_test_error": None if labels is None else measure.error(expected, labels),
         "largest_difference_to_keras": differences,

@@ -1,7 +1,6 @@
 """The folder that TF Serving's official image serves: model, warm-up, configuration, examples."""
 
 import base64
-import json
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +10,7 @@ from tensorflow_serving.apis import predict_pb2, prediction_log_pb2
 
 from export import reference, templates
 from export.capi import Names
+from keras_dgm.runs.files import write_json
 from keras_dgm.serving import saved_model
 
 WARMUP = "tf_serving_warmup_requests"
@@ -108,16 +108,16 @@ def write_configuration(folder, source, cases):
     curl.write_text(fill(templates.CURL))
     default = next(c for c in cases if c["signature"] == "serving_default")
     rows = {key: values[:2] for key, values in default["inputs"].items()}
-    _write_json(examples / "predict.json", {"inputs": _jsonable(rows)})
+    write_json(examples / "predict.json", {"inputs": _jsonable(rows)}, indent=None)
     expected = {key: values[:2] for key, values in default["outputs"].items()}
-    _write_json(examples / "expected.json", {"outputs": _jsonable(expected)})
+    write_json(examples / "expected.json", {"outputs": _jsonable(expected)}, indent=None)
     for case in cases:
         if case["signature"] == "image_bytes" and "outputs" in case:
             file = case["inputs"]["image_bytes"][0]
             (examples / "image.png").write_bytes(file)
             encoded = {"b64": base64.b64encode(file).decode()}
             body = {"signature_name": "image_bytes", "inputs": {"image_bytes": [encoded]}}
-            _write_json(examples / "predict_png.json", body)
+            write_json(examples / "predict_png.json", body, indent=None)
             curl.write_text(fill(templates.CURL + templates.CURL_PNG))
     curl.chmod(0o755)
 
@@ -127,7 +127,3 @@ def _jsonable(arrays):
         key: [v.decode() for v in values] if values.dtype == object else np.asarray(values).tolist()
         for key, values in arrays.items()
     }
-
-
-def _write_json(path, content):
-    path.write_text(json.dumps(content) + "\n", encoding="utf-8")

@@ -9,9 +9,9 @@ from typing import Any
 import keras
 
 import keras_dgm as dgm
+from keras_dgm.models.base import registered
+from keras_dgm.runs import run_folder
 from keras_dgm.serving import saved_model
-
-MODELS = ("M1", "M2", "StackedM1M2")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -59,33 +59,29 @@ def load(
         ValueError: naming the argument, the rule and the value received.
     """
     path = Path(path)
-    config: dict[str, Any] = {}
-    result: dict[str, Any] = {}
-    file = path
-    if path.is_dir():
-        file = path / "model.keras"
-        config = _read_json(path / "config.json", dataset=str, seed=int, data_dir=str)
-        result = _read_json(path / "result.json", dataset=dict).get("dataset") or {}
-        _check_types(result, path / "result.json", class_names=list, image_shape=list)
+    run = run_folder.read(path, "source") if path.is_dir() else None
+    file = path if run is None else run.model
     model = load_model(file)
-    dataset = dataset or config.get("dataset")
+    if run is not None:
+        dataset = dataset or run.dataset
+        data_dir = data_dir or run.data_dir
+        seed = run.seed if seed is None else seed
     data = None
     if dataset is not None:
-        seed = config.get("seed") or 0 if seed is None else seed
-        data = dgm.data.load(dataset, seed=seed, data_dir=data_dir or config.get("data_dir"))
+        data = dgm.data.load(dataset, seed=seed or 0, data_dir=data_dir)
         if data.num_features != model.input_dim:
             raise ValueError(
                 f"`dataset` must have {model.input_dim} features, as the model, "
                 f"got {data.num_features} in {dataset}"
             )
     if class_names is None:
-        class_names = result.get("class_names") or (data and data.class_names) or None
+        class_names = (run and run.class_names) or (data and data.class_names) or None
     if image_shape is None:
-        image_shape = result.get("image_shape") or (data and data.image_shape)
+        image_shape = (run and run.image_shape) or (data and data.image_shape)
     return Source(
         model=model,
         name=_check_name(name or (Path(dataset).stem if dataset else file.stem)),
-        class_names=saved_model.check_class_names(class_names, getattr(model, "num_classes", None)),
+        class_names=saved_model.check_class_names(class_names, model.num_classes),
         image_shape=saved_model.check_image_shape(image_shape, model.input_dim),
         data=data,
     )
@@ -109,11 +105,10 @@ def load_model(file):
             name = config.get("registered_name") or config.get("class_name")
     except Exception as error:  # zipfile fails in many ways on bytes that are not its own
         raise ValueError(f"`source` must be a .keras file, got {file}: {error}") from None
-    if name not in {f"keras_dgm>{model}" for model in MODELS}:
-        raise ValueError(
-            f"`source` must hold a model of keras_dgm, one of {', '.join(MODELS)}, "
-            f"got {name!r} in {file}"
-        )
+    try:
+        registered(name)
+    except ValueError as error:
+        raise ValueError(f"`source` must be a model's file: {error} in {file}") from None
     if _numbers(str(version)) > _numbers(keras.__version__):
         raise ValueError(
             f"`source` must be saved by Keras {keras.__version__} or an older one, "
@@ -157,29 +152,6 @@ def _numbers(version):
     """The first two numbers of a version, for comparison."""
     parts = version.split(".")[:2]
     return tuple(int(part) if part.isdigit() else 0 for part in parts)
-
-
-def _read_json(path, **types):
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise ValueError(
-            f"`source` must be a run folder, which holds {path.name}: {path}"
-        ) from None
-    except ValueError as error:
-        raise ValueError(f"`source` holds an unreadable {path}: {error}") from None
-    _check_types(content, path, **types)
-    return content
-
-
-def _check_types(content, path, **types):
-    """Refuse JSON that is no object, or whose values are neither absent nor of these types."""
-    if not isinstance(content, dict):
-        raise ValueError(f"`source` must hold an object in {path}, got {content!r}")
-    for key, kind in types.items():
-        value = content.get(key)
-        if value is not None and (not isinstance(value, kind) or isinstance(value, bool)):
-            raise ValueError(f"{path} must hold {key} as a {kind.__name__}, got {value!r}")
 
 
 def _check_name(name):

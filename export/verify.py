@@ -1,17 +1,15 @@
 """Holds every artifact against what Keras answers; nothing is reported that was not run."""
 
-import json
 from pathlib import Path
 
 import numpy as np
 
 from export import browser, litert, litert_files, reference, runners, servable
 from export.runners import LiteRT, VerificationError, operations
+from keras_dgm.runs.files import read_json
 
 MARKER = "bundle.json"
 TOLERANCE = 1e-5
-# The signatures of a LiteRT file, by those of the SavedModel with the same inputs and outputs.
-SAME_SIGNATURE = {"serving_default": "classify", "embed": "embed", "generate": "generate"}
 STATEFUL = {"READ_VARIABLE", "ASSIGN_VARIABLE", "VAR_HANDLE", "CALL_ONCE"}
 ADAPTATION_STEPS = 30
 
@@ -73,8 +71,8 @@ def litert_answers(model, cases):
     """The signatures of a float32 file against Keras."""
     largest = 0.0
     for case in cases:
-        name = SAME_SIGNATURE.get(case["signature"])
-        if name in model.signatures and "outputs" in case:
+        name = case.get("endpoint")
+        if name in model.signatures:
             outputs = model.run(name, **case["inputs"])
             expected = {key: case["outputs"][key] for key in outputs}
             largest = max(largest, compare(outputs, expected, f"{model.file.name}, {name}"))
@@ -84,7 +82,9 @@ def litert_answers(model, cases):
 def no_nan(model, width):
     """No signature answers NaN or an infinity to zeros, ones or extremes."""
     extremes = np.random.default_rng(0).choice([-1e4, -1, 0, 1, 1e4], (8, width))
-    for name in set(model.signatures) & {"classify", "embed"}:
+    for name, tensors in model.signatures.items():
+        if tensors["inputs"] != ["images"]:
+            continue
         for images in (np.zeros((2, width)), np.ones((2, width)), extremes):
             outputs = model.run(name, images=images.astype(np.float32))
             if not all(np.isfinite(values).all() for values in outputs.values()):
@@ -180,7 +180,7 @@ def bundle(folder):
 def read_marker(folder):
     """The content of bundle.json; None where there is none."""
     try:
-        content = json.loads((folder / MARKER).read_text(encoding="utf-8"))
+        content = read_json(folder / MARKER)
     except (OSError, ValueError):
         return None
     return content if isinstance(content, dict) else None

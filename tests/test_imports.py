@@ -9,9 +9,11 @@ ROOT = Path(__file__).resolve().parents[1]
 
 # A part of the package imports from itself and from parts of earlier ranks.
 RANKS = [
-    {"_version", "activations", "checks"},
-    {"distributions", "networks", "class_sums", "preprocessing", "data"},
-    {"bounds", "likelihoods", "serving"},
+    {"_version", "activations", "checks", "runs"},
+    {"distributions", "networks", "class_sums", "data"},
+    {"likelihoods"},
+    {"preprocessing"},
+    {"bounds", "serving"},
     {"training"},
     {"models"},
     {"evaluation", "generation", "classifiers"},
@@ -57,7 +59,7 @@ def test_parts_of_the_package_import_from_earlier_ones(path):
 def test_the_package_imports_no_program(path):
     roots = {name.split(".")[0] for name in imports(path)}
 
-    assert roots & {"train", "export", "tests"} == set()
+    assert roots & {"train", "export", "programs", "tests"} == set()
 
 
 def test_the_walk_sees_every_kind_of_import(tmp_path, monkeypatch):
@@ -70,3 +72,16 @@ def test_the_walk_sees_every_kind_of_import(tmp_path, monkeypatch):
     )
 
     assert parts_imported(path) == {"bounds", "checks", "models", "data", "networks"}
+
+
+@pytest.mark.parametrize("path", modules("programs"), ids=lambda p: str(p.relative_to(ROOT)))
+def test_what_the_programs_share_starts_without_the_package(path):
+    """Importing it would import TensorFlow before `quiet_tensorflow` can keep it quiet."""
+    roots = {name.split(".")[0] for name in imports(path)}
+
+    assert roots & {"keras_dgm", "train", "export", "tests"} == set()
+
+
+def test_what_export_shares_with_train_is_in_neither():
+    for path in modules("export"):
+        assert "train" not in {name.split(".")[0] for name in imports(path)}, path

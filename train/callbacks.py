@@ -8,7 +8,8 @@ from pathlib import Path
 
 import keras
 
-from train import run_folder, workers
+from keras_dgm.runs import files
+from train import workers
 
 
 def linear_decay(learning_rate, epochs, constant_fraction):
@@ -92,7 +93,7 @@ class History(keras.callbacks.CSVLogger):
     def on_train_begin(self, logs=None):
         written = self.path.read_bytes().splitlines(keepends=True) if self.path.exists() else []
         lines = written[: self.initial_epoch + 1] if self.initial_epoch else []
-        with run_folder.atomic(self.path) as temporary:
+        with files.atomic(self.path) as temporary:
             temporary.write_bytes(b"".join(lines))
         super().on_train_begin(logs)
         if lines:

@@ -7,7 +7,7 @@ import zipfile
 import keras
 import numpy as np
 
-from train import run_folder
+from keras_dgm.runs import files
 
 
 class Checkpoints(keras.callbacks.Callback):
@@ -56,7 +56,7 @@ class Checkpoints(keras.callbacks.Callback):
         if not all(np.isfinite(weight).all() for weight in self.model.get_weights()):
             raise FloatingPointError(f"{self.name} has weights that are not finite, epoch {epochs}")
         self.folder.mkdir(exist_ok=True)
-        with run_folder.atomic(self.folder / f"{self.name}-{epochs}.keras") as temporary:
+        with files.atomic(self.folder / f"{self.name}-{epochs}.keras") as temporary:
             self.model.save(temporary)
         for old in self.saves()[: -self.keep]:
             old.unlink()

@@ -4,47 +4,39 @@ import argparse
 import dataclasses
 import sys
 
-import tyro
-
+from keras_dgm.runs import files
+from programs import commands
 from train import (
-    benchmark,
-    commands,
     gallery,
     launch,
     likelihood,
     pipeline,
     recipes,
     report,
-    run_folder,
-    scaling,
-    study,
     workers,
 )
-from train.aevb import compare
 from train.config import FitConfig
-from train.table1 import cells
-from train.table1 import report as table1_report
+from train.experiments import cli as experiments
+from train.settings import Seeds, told
 
-USAGE = """usage: python -m train COMMAND [options], each with --help
+USAGE = f"""usage: python -m train COMMAND [options], each with --help
 
   fit         train a model, write a run folder, compare with baselines
   draws       fit over several seeds, with mean errors
-  launch      fit, draws or scaling in several processes on this host
-  scaling     measure what several processes cost a step
-  benchmark   measure the speed of training against what this machine allows
   figures     draw what a run's model generates and how it sees data
   likelihood  log p(x) of a run's model on its test set
-  aevb        the AEVB paper's comparison with wake-sleep and Monte-Carlo EM
-  study       samples, manifolds and component collapse over many M1s; goes on where it stopped
-  table1      fill the paper's table of errors, cell by cell, and print it
-"""
+  launch      fit, draws or scaling in several processes on this host
+
+experiments, which reproduce papers and measure:
+
+{experiments.USAGE}"""
 
 
 @dataclasses.dataclass(frozen=True)
 class DrawsConfig(FitConfig):
     """Repeat `fit` over seeds, each in a folder of its own under --run-dir."""
 
-    seeds: tuple[int, ...] = (0, 1, 2, 3, 4)
+    seeds: Seeds = (0, 1, 2, 3, 4)
     """One run for each; --seed is not used."""
 
     @property
@@ -61,7 +53,7 @@ def parse(kind, command, args):
     known, _ = names.parse_known_args(args)
     recipe = known.recipe or recipes.default_name(known.dataset)
     default = kind(recipe=recipe, settings=recipes.find(recipe))
-    return tyro.cli(kind, args=args, default=default, prog=f"python -m train {command}")
+    return told(kind, command, args, default)
 
 
 def fit(args):
@@ -71,75 +63,38 @@ def fit(args):
 
 def draws(args):
     config = parse(DrawsConfig, "draws", args)
-    if not config.seeds:
-        raise ValueError("`seeds` must name at least one, got none")
     results = []
     for seed in config.seeds:
         run = dataclasses.replace(config, seed=seed, run_dir=config.folder / f"seed-{seed}")
         results.append(pipeline.fit(run))
         print(report.of_run(run, results[-1]), flush=True)
     if workers.is_chief(pipeline.strategy(config)):
-        run_folder.write_json(config.folder / "draws.json", results)
+        files.write_json(config.folder / "draws.json", results)
     print(report.of_draws(config, results))
 
 
-def run_workers(args):
-    config = tyro.cli(launch.LaunchConfig, args=args, prog="python -m train launch")
-    sys.exit(launch.run(config))
-
-
-def measure_scaling(args):
-    config = tyro.cli(scaling.ScalingConfig, args=args, prog="python -m train scaling")
-    print(scaling.table(scaling.run(config)))
-    print(f"written to {config.output}")
-
-
-def run_benchmark(args):
-    config = tyro.cli(benchmark.BenchmarkConfig, args=args, prog="python -m train benchmark")
-    print(benchmark.table(benchmark.run(config)))
-    print(f"written to {config.output}")
-
-
-def estimate_likelihood(args):
-    config = tyro.cli(likelihood.LikelihoodConfig, args=args, prog="python -m train likelihood")
-    print(likelihood.report(config, likelihood.measure(config)))
-
-
-def compare_aevb(args):
-    config = tyro.cli(compare.AevbConfig, args=args, prog="python -m train aevb")
-    for path in compare.compare(config):
-        print(f"drawn: {path}")
-
-
 def figures(args):
-    config = tyro.cli(gallery.FiguresConfig, args=args, prog="python -m train figures")
+    config = told(gallery.FiguresConfig, "figures", args)
     print(gallery.write(config))
 
 
-def run_study(args):
-    config = tyro.cli(study.StudyConfig, args=args, prog="python -m train study")
-    study.write(config)
+def estimate_likelihood(args):
+    config = told(likelihood.LikelihoodConfig, "likelihood", args)
+    print(likelihood.report(config, likelihood.measure(config)))
 
 
-def table1(args):
-    config = tyro.cli(cells.Table1Config, args=args, prog="python -m train table1")
-    if config.report:
-        print(table1_report.write(config), end="")
-    else:
-        cells.fill(config)
+def run_workers(args):
+    config = told(launch.LaunchConfig, "launch", args)
+    sys.exit(launch.run(config))
 
 
 COMMANDS = {
     "fit": fit,
     "draws": draws,
-    "launch": run_workers,
-    "scaling": measure_scaling,
-    "benchmark": run_benchmark,
     "figures": figures,
     "likelihood": estimate_likelihood,
-    "aevb": compare_aevb,
-    "study": run_study,
-    "table1": table1,
+    "launch": run_workers,
+    **experiments.COMMANDS,
 }
 
 

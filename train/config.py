@@ -4,13 +4,10 @@ import dataclasses
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import keras
-import tyro
-
-from keras_dgm import checks
-from keras_dgm.distributions import Likelihood
-from train import run_folder
+from keras_dgm.runs import files
+from train.observation import likelihood_of
 from train.recipes import Recipe
+from train.settings import INLINE, NonNegative, NonNegativeReal, check_rules
 
 ModelName = Literal["m1", "m2", "m1+m2", "conditional"]
 Strategy = Literal["single", "mirrored", "multi-worker"]
@@ -22,7 +19,7 @@ class FitConfig:
 
     dataset: str = "digits"
     """digits, mnist, svhn_cropped, smallnorb, lfw, frey_face, or the path of an .npz file."""
-    num_labeled: int | None = None
+    num_labeled: NonNegative | None = None
     """Training labels to keep, the same number for each class; None: all."""
     model: ModelName = "m1+m2"
     """m1 (its features go to an RBF SVM), m2 on x, the stack of both, or conditional: whole images
@@ -31,7 +28,7 @@ class FitConfig:
     """An m1.keras to stack M2 on instead of training an M1."""
     recipe: str = "default"
     """Where the settings below come from; by default the recipe of the data set."""
-    seed: int = 0
+    seed: NonNegative = 0
     """Of the split, the labels, the initial weights and the noise."""
     run_dir: Path | None = None
     """Where to write; by default runs/DATASET-MODEL-LABELS-SEED."""
@@ -39,7 +36,7 @@ class FitConfig:
     """Replace an earlier run in that folder."""
     resume: bool = False
     """Go on with the run in that folder from its last checkpoint; start it if there is none."""
-    checkpoint_seconds: float = 60.0
+    checkpoint_seconds: NonNegativeReal = 60.0
     """The least time from one checkpoint to the next."""
     data_dir: Path | None = None
     """Where the data is; by default TFDS_DATA_DIR, or KERAS_DGM_DATA_DIR for frey_face."""
@@ -52,7 +49,7 @@ class FitConfig:
     names (python -m train launch starts some): each takes its part of every batch."""
     progress: Literal["summary", "bar"] = "summary"
     """What to show of the epochs: ten lines a model, or Keras' progress bars."""
-    settings: Annotated[Recipe, tyro.conf.arg(name="")] = dataclasses.field(default_factory=Recipe)
+    settings: Annotated[Recipe, INLINE] = dataclasses.field(default_factory=Recipe)
 
     @property
     def folder(self):
@@ -69,13 +66,9 @@ def check(config):
     Raises:
         ValueError: naming the flag, the rule and the value received.
     """
-    checks.check_seed(config.seed)
+    check_rules(config)
     if config.overwrite and config.resume:
         raise ValueError("`overwrite` must not be given with `resume`, got both")
-    if not 0 <= config.checkpoint_seconds < float("inf"):
-        raise ValueError(
-            f"`checkpoint_seconds` must be finite and not negative, got {config.checkpoint_seconds}"
-        )
     if config.m1_from is not None and config.model != "m1+m2":
         raise ValueError(f"`model` must be m1+m2 with `m1_from`, got {config.model!r}")
     if config.model == "conditional" and config.settings.m1.num_samples != 1:
@@ -83,47 +76,17 @@ def check(config):
             f"`m1.num_samples` must be 1 with `model` conditional, "
             f"got {config.settings.m1.num_samples}"
         )
-    Likelihood(config.settings.likelihood, config.settings.likelihood_scale)
-    for name in ("m1", "m2"):
-        for field in dataclasses.fields(getattr(config.settings, name)):
-            _check_setting(name, field.name, getattr(getattr(config.settings, name), field.name))
-    if config.settings.pca is not None:
-        checks.check_positive_integer(config.settings.pca, argument="pca")
+    likelihood_of(config.settings)
     if config.settings.pca is not None and config.settings.likelihood != "gaussian":
         raise ValueError(
             f"`likelihood` must be gaussian with `pca`, got {config.settings.likelihood!r}"
         )
 
 
-def _check_setting(model, name, value):
-    flag = f"{model}.{name}"
-    if name in ("latent_dim", "epochs", "batch_size", "num_samples"):
-        checks.check_positive_integer(value, argument=flag)
-    elif name == "hidden_units":
-        if not value:
-            raise ValueError(f"`{flag}` must name at least one layer, got {value}")
-        for units in value:
-            checks.check_positive_integer(units, argument=flag)
-    elif name == "kl_warmup" and value:
-        checks.check_positive_integer(value, argument=flag)
-    elif name == "activation":
-        try:
-            keras.activations.get(value)
-        except ValueError:
-            raise ValueError(f"`{flag}` must name an activation of Keras, got {value!r}") from None
-    elif name == "class_sum" and value not in ("exact", "adaptive"):
-        checks.check_positive_integer(value, argument=flag)
-    elif name == "alpha" and not 0 <= value < float("inf"):
-        raise ValueError(f"`{flag}` must be finite and not negative, got {value}")
-    elif name == "learning_rate" and not 0 < value < float("inf"):
-        raise ValueError(f"`{flag}` must be positive and finite, got {value}")
-    elif name == "constant_fraction" and not 0 <= value < 1:
-        raise ValueError(f"`{flag}` must lie in [0, 1), got {value}")
-
-
 def to_json(config):
     """The configuration as JSON can hold it, every setting resolved."""
-    return {**dataclasses.asdict(config), "run_dir": str(config.folder)}
+    content = {**dataclasses.asdict(config), "run_dir": config.folder}
+    return {name: str(v) if isinstance(v, Path) else v for name, v in content.items()}
 
 
 # What may change from a run to the one that resumes it.
@@ -141,7 +104,7 @@ def check_same(config, earlier):
     Raises:
         ValueError: naming the flag, its value in the run and the value received.
     """
-    settings, before = _flat(run_folder.as_json(to_json(config))), _flat(earlier)
+    settings, before = _flat(files.as_json(to_json(config))), _flat(earlier)
     for flag, value in settings.items():
         if flag not in UNBOUND and before.get(flag) != value:
             raise ValueError(

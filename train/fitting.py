@@ -10,8 +10,8 @@ import numpy as np
 
 import keras_dgm as dgm
 from keras_dgm.generation import masks
-from keras_dgm.preprocessing import PCA
-from train import baselines, optimizers, run_folder, workers
+from keras_dgm.runs import files, run_folder
+from train import baselines, optimizers, workers
 from train.callbacks import (
     EpochTimer,
     History,
@@ -21,6 +21,7 @@ from train.callbacks import (
     reported_epochs,
 )
 from train.checkpoints import Checkpoints
+from train.observation import observed_as
 
 STEPS_PER_EXECUTION = 50
 EVALUATION_BATCH = 500
@@ -36,7 +37,7 @@ def fit(config, data, folder, m1=None):
         m1: the M1 of `config.m1_from`, to stack M2 on; None: one is trained.
     """
     if m1 is None:
-        observation = observed_as(config.settings, data)
+        observation = observed_as(config.settings, data.x_train)
     if config.model == "conditional":
         return fit_conditional(config, data, folder, observation)
     if config.model == "m2":
@@ -68,9 +69,10 @@ def fit_m1(config, data, folder, observation):
     # An M1 of its own, `python -m train fit --model m1`, is the model of the run.
     alone = config.model == "m1"
     history = run_folder.HISTORY if alone else run_folder.M1_HISTORY
-    seconds = _fit(config, "m1", m1, settings.m1, data, folder, history)
+    callbacks = [*warm_up(settings.m1), *image_logger(settings.m1, data, folder, "m1")]
+    seconds = _fit(config, "m1", m1, settings.m1, unlabeled(data), folder, history, callbacks)
     if not alone:
-        with run_folder.atomic(folder / run_folder.M1_MODEL) as path:
+        with files.atomic(folder / run_folder.M1_MODEL) as path:
             m1.save(path)
     return m1, {**facts_of_m1(m1, data), "m1_seconds_per_epoch": seconds}
 
@@ -98,9 +100,10 @@ def load_m1(path, data, seed):
     """
     try:
         m1 = keras.models.load_model(path)
-    except (OSError, ValueError) as error:
+        found = m1.as_m1()
+    except (OSError, ValueError, AttributeError) as error:
         raise ValueError(f"`m1_from` must be a saved M1, got {path}: {error}") from None
-    if not isinstance(m1, dgm.M1) or m1.input_dim != data.num_features:
+    if found is not m1 or m1.input_dim != data.num_features:
         raise ValueError(f"`m1_from` must be an M1 of {data.num_features} features, got {path}")
     if m1.seed != seed:
         warnings.warn(
@@ -128,8 +131,12 @@ def m2_options(config, data):
 
 def fit_m2(config, data, folder, model):
     """Train an M2, on x or on z1, and say how well it does."""
-    seconds = _fit(config, "m2", model, config.settings.m2, data, folder, run_folder.HISTORY)
     valid, test = (data.x_valid, data.y_valid), (data.x_test, data.y_test)
+    examples = (data.x_train, data.y_train), valid
+    recipe = config.settings.m2
+    callbacks = image_logger(recipe, data, folder, "m2")
+    history, metrics = run_folder.HISTORY, ["accuracy"]
+    seconds = _fit(config, "m2", model, recipe, examples, folder, history, callbacks, metrics)
     logs = model.evaluate(*test, batch_size=EVALUATION_BATCH, verbose=0, return_dict=True)
     return model, {
         "test_error": error_of(model, *test),
@@ -142,9 +149,8 @@ def fit_m2(config, data, folder, model):
 def fit_conditional(config, data, folder, observation):
     """Train a model of whole images given their middle, with M1's settings."""
     recipe = config.settings.m1
-    observation = {name: observation[name] for name in observation if name != "preprocessor"}
     model = dgm.ConditionalM1(
-        np.flatnonzero(masks.centre(data.image_shape)),
+        np.flatnonzero(masks.centre(data.image_shape)).tolist(),
         recipe.latent_dim,
         recipe.hidden_units,
         activation=recipe.activation,
@@ -152,7 +158,9 @@ def fit_conditional(config, data, folder, observation):
         **observation,
         seed=config.seed,
     )
-    seconds = _fit(config, "conditional", model, recipe, data, folder, run_folder.HISTORY)
+    seconds = _fit(
+        config, "conditional", model, recipe, unlabeled(data), folder, run_folder.HISTORY
+    )
     bound = model.evaluate(data.x_test, batch_size=EVALUATION_BATCH, verbose=0, return_dict=True)
     return model, {"test_error": None, "bound": bound["elbo"], "seconds_per_epoch": seconds}
 
@@ -163,31 +171,20 @@ def error_of(model, x, y):
     return baselines.error(probs.argmax(axis=-1), y)
 
 
-def observed_as(settings, data):
-    """The arguments of a model that say how it sees x."""
-    preprocessor = None
-    if settings.pca is not None:
-        preprocessor = PCA(settings.pca, whiten=True)
-        preprocessor.adapt(data.x_train)
-    return {
-        "likelihood": settings.likelihood,
-        "likelihood_scale": settings.likelihood_scale,
-        "binarize": settings.binarize,
-        "preprocessor": preprocessor,
-    }
+def unlabeled(data):
+    """What a model without classes is trained and validated on."""
+    return (data.x_train,), (data.x_valid,)
 
 
-def _fit(config, name, model, recipe, data, folder, history):
-    labeled = isinstance(model, dgm.M2)
-    train = (data.x_train, data.y_train) if labeled else (data.x_train,)
-    valid = (data.x_valid, data.y_valid) if labeled else (data.x_valid,)
+def _fit(config, name, model, recipe, examples, folder, history, callbacks=(), metrics=None):
+    train, valid = examples
     timer = EpochTimer()
     logs = folder / run_folder.TENSORBOARD / name
     checkpoints = Checkpoints(folder / run_folder.CHECKPOINTS, name, config.checkpoint_seconds)
     workers.check_same_epoch(checkpoints.epoch)
     model.compile(
         optimizers.create(recipe.optimizer, recipe.learning_rate),
-        metrics=["accuracy"] if labeled else None,
+        metrics=metrics,
         steps_per_execution=1 if config.strategy == "multi-worker" else STEPS_PER_EXECUTION,
     )
     bars = config.progress == "bar"
@@ -206,8 +203,7 @@ def _fit(config, name, model, recipe, data, folder, history):
                 History(folder / history, checkpoints.epoch),
                 keras.callbacks.TensorBoard(logs, write_graph=False),
                 timer,
-                *warm_ups(model, recipe),
-                *image_loggers(model, recipe, data, logs),
+                *callbacks,
                 *([] if bars else [Summary(name)]),
                 stop,
                 checkpoints,
@@ -220,18 +216,17 @@ def _fit(config, name, model, recipe, data, folder, history):
     return timer.seconds_per_epoch
 
 
-def warm_ups(model, recipe):
+def warm_up(recipe):
     """The callback that lets the divergence of an M1 warm up, where its recipe asks for it."""
-    if not isinstance(model, dgm.M1):
-        return []
     epochs = min(recipe.kl_warmup, recipe.epochs - 1)  # The last one is always at full weight.
     return [dgm.KLWarmUp(epochs)] if epochs else []
 
 
-def image_loggers(model, recipe, data, logs):
-    """The callback that shows images in TensorBoard, where there are images and classes to see."""
-    if data.image_shape is None or isinstance(model, dgm.ConditionalM1):
+def image_logger(recipe, data, folder, name):
+    """The callback that shows images in TensorBoard, where there are images to see."""
+    if data.image_shape is None:
         return []
     x = data.x_valid[:10] if len(data.x_valid) else None
+    logs = folder / run_folder.TENSORBOARD / name / "images"
     epochs = reported_epochs(recipe.epochs)
-    return [dgm.generation.ImageLogger(logs / "images", data.image_shape, x, epochs)]
+    return [dgm.generation.ImageLogger(logs, data.image_shape, x, epochs)]

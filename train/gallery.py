@@ -7,8 +7,11 @@ from typing import Annotated
 
 import tyro
 
-from train import run_folder, runs
+import keras_dgm as dgm
+from keras_dgm.runs import run_folder
+from train import runs
 from train.pictures import PICTURES
+from train.settings import Positive
 
 INDEX = "index.html"
 PAGE = """\
@@ -48,7 +51,7 @@ class FiguresConfig:
     """Where to write; by default the folder `figures` of the run."""
     data_dir: Path | None = None
     """Where the data is; by default as the run was told."""
-    dpi: int = 100
+    dpi: Positive = 100
     """Pixels per inch."""
 
 
@@ -58,8 +61,6 @@ def write(config):
     Raises:
         ValueError: before anything is written, if the run or the folder is at fault.
     """
-    if config.dpi < 1:
-        raise ValueError(f"`dpi` must be at least 1, got {config.dpi}")
     output = config.output or config.run / run_folder.FIGURES
     run = runs.load(config.run, config.data_dir)
     try:
@@ -71,7 +72,7 @@ def write(config):
         file = output / f"{name}.png"
         try:
             picture = draw(run)
-        except runs.DoesNotApply as reason:
+        except (runs.DoesNotApply, dgm.Unsupported) as reason:
             left_out.append(f"{name}: {reason}")
             if (output / INDEX).exists():
                 file.unlink(missing_ok=True)  # of an earlier run
@@ -84,7 +85,7 @@ def write(config):
             )
         )
     page = PAGE.format(
-        title=html.escape(f"{type(run.model).__name__} on {run.data.name}"),
+        title=html.escape(f"{run.model.title} on {run.data.name}"),
         figures="\n".join(figures),
         left_out=_list_of(left_out),
     )

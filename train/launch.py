@@ -12,7 +12,7 @@ import time
 
 import tyro
 
-from keras_dgm import checks
+from train.settings import Positive
 
 COMMANDS = ("fit", "draws", "scaling")
 # What the others get to say that they have lost a worker; a silent one is noticed in 10 to 20.
@@ -26,7 +26,7 @@ class LaunchConfig:
     Example: python -m train launch --workers 2 -- fit --dataset digits
     """
 
-    workers: int = 2
+    workers: Positive = 2
     """How many processes."""
     command: tyro.conf.Positional[tuple[str, ...]] = ()
     """After --: fit, draws or scaling and its options; --strategy multi-worker is added."""
@@ -38,9 +38,8 @@ def run(config):
     SIGTERM and SIGINT are handed on to them.
 
     Raises:
-        ValueError: if there is no worker or no command.
+        ValueError: if there is no such command.
     """
-    checks.check_positive_integer(config.workers, argument="workers")
     if not config.command or config.command[0] not in COMMANDS:
         raise ValueError(f"`command` must be {', '.join(COMMANDS)}, after --, got {config.command}")
     cluster = {"worker": [f"localhost:{port}" for port in free_ports(config.workers)]}

@@ -10,9 +10,11 @@ from typing import Annotated
 import numpy as np
 import tyro
 
-from keras_dgm import checks, evaluation
-from train import baselines, run_folder, runs
+from keras_dgm import evaluation
+from keras_dgm.runs import files, run_folder
+from train import baselines, runs
 from train.report import percent
+from train.settings import NonNegative, Positive
 
 # Test examples between two writes of the file.
 BLOCK = 1000
@@ -31,11 +33,11 @@ class LikelihoodConfig:
 
     run: Annotated[Path, tyro.conf.Positional]
     """A run folder of `python -m train fit`."""
-    num_samples: int = 5000
+    num_samples: Positive = 5000
     """Importance samples of each example."""
-    examples: int | None = None
+    examples: Positive | None = None
     """The first so many of the test set; None: all."""
-    seed: int = 0
+    seed: NonNegative = 0
     """Of the binarisation and the samples."""
     overwrite: bool = False
     """Replace an estimate of other settings."""
@@ -51,10 +53,6 @@ def measure(config):
     Raises:
         ValueError: naming the argument, the rule and the value received.
     """
-    checks.check_positive_integer(config.num_samples, argument="num_samples")
-    if config.examples is not None:
-        checks.check_positive_integer(config.examples, argument="examples")
-    checks.check_seed(config.seed)
     run = runs.load(config.run, config.data_dir)
     model, data = run.model, run.data
     x, y = data.x_test[: config.examples], data.y_test[: config.examples]
@@ -70,7 +68,7 @@ def measure(config):
         _add_block(record, model, x, config)
         done = len(record["log_p"])
         print(f"{done}/{len(x)}  {np.mean(record['log_p']):.2f} nats", flush=True)
-        run_folder.write_json(path, record)
+        files.write_json(path, record)
     record |= {
         "log_likelihood": float(np.mean(record["log_p"])),
         "monte_carlo_stderr": float(np.linalg.norm(record["stderr"]) / len(x)),
@@ -79,26 +77,26 @@ def measure(config):
         "ess_least": float(np.min(record["ess"])),
         "dataset": data.name,
         "training": {
-            "seconds": run.result["seconds"],
-            "m1_bound": run.result.get("m1_bound"),
-            "settings": run.config["settings"],
+            "seconds": run.folder.result["seconds"],
+            "m1_bound": run.folder.result.get("m1_bound"),
+            "settings": run.folder.config["settings"],
         },
     }
     if record["predicted"]:
         predicted = model.predict(x, verbose=0).argmax(axis=-1)
         record["error_of_p"] = baselines.error(np.array(record["predicted"]), y)
         record["error_of_q"] = baselines.error(predicted, y)
-    run_folder.write_json(path, record)
+    files.write_json(path, record)
     if config.summary is not None:
         config.summary.parent.mkdir(parents=True, exist_ok=True)
         content = {name: value for name, value in record.items() if name not in PER_EXAMPLE}
-        run_folder.write_json(config.summary, content)
+        files.write_json(config.summary, content)
     return record
 
 
 def _earlier(path, settings, overwrite):
     empty = {**settings, "seconds": 0.0, **{name: [] for name in PER_EXAMPLE}}
-    record = run_folder.read_json(path)
+    record = files.read_json(path, missing_ok=True)
     if record is None:
         return empty
     found = {name: record.get(name) for name in settings}

@@ -6,8 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from matplotlib.figure import Figure
 
-import keras_dgm as dgm
-from keras_dgm import generation
+from keras_dgm import evaluation, generation
 from keras_dgm.generation import figures, masks
 from train.runs import DoesNotApply
 
@@ -38,7 +37,7 @@ def manifold(run):
 def samples_of_m1(run):
     m1, shape = run.m1(), run.image_shape
     return Picture(
-        figures.samples(generation.samples(m1, 100), shape, title="Samples of M1"),
+        figures.samples(generation.samples(m1, 100)[0], shape, title="Samples of M1"),
         f"Means of p(x|z) at 100 draws of z from the prior, {m1.latent_dim} dimensions.",
         "A square of 100 images that M1 made up.",
     )
@@ -111,13 +110,11 @@ def _imputation(run, observed, given):
 
 def completion(run):
     model = run.model
-    if not isinstance(model, dgm.ConditionalM1):
-        raise DoesNotApply("it needs a ConditionalM1 (--model conditional)")
     few, many = run.few(), run.data.x_test[:MOST_IMPUTED]
-    observed = np.isin(np.arange(run.data.num_features), model.condition)
     z = np.random.default_rng(0).standard_normal([100, model.latent_dim])
-    columns = {"given": figures.hide(few, observed)}
     drawn = model.complete(few, z=z[:6]).swapaxes(0, 1)
+    observed = np.isin(np.arange(run.data.num_features), model.condition)
+    columns = {"given": figures.hide(few, observed)}
     columns |= {f"draw {i}": images for i, images in enumerate(drawn, 1)}
     columns["true"] = few
     filled = model.complete(many, z=z).mean(axis=1)
@@ -134,13 +131,10 @@ def completion(run):
 
 def component_collapse(run):
     x = run.data.x_test
-    models = {}
-    if hasattr(run.model, "m1"):
-        models["M1, z1"] = run.model.m1
-        models["M2 on z1, z2"] = run.model
-    else:
-        models[f"{type(run.model).__name__}, z"] = run.model
-    kl = {name: generation.kl_per_dimension(model, x) for name, model in models.items()}
+    kl = {
+        f"{model.title}, {name}": evaluation.kl_per_dimension(model, x)
+        for name, model in run.model.latents().items()
+    }
     used = "; ".join(f"{name}: {values.sum():.1f} nats in all" for name, values in kl.items())
     return Picture(
         figures.component_collapse(kl),
@@ -151,14 +145,14 @@ def component_collapse(run):
 
 
 def latent_space(run):
-    model = getattr(run.model, "m1", run.model)
+    model = next(iter(run.model.latents().values()))
     if model.latent_dim < 2:
         raise DoesNotApply("it needs at least 2 latent dimensions")
     x, y = run.data.x_test[:MOST_PROJECTED], run.data.y_test[:MOST_PROJECTED]
     codes, how = model.embed(x), "as they are"
     if model.latent_dim > 2:
         codes, how = generation.project(codes), "by t-SNE"
-    name = type(model).__name__
+    name = model.title
     return Picture(
         figures.projection(codes, y, run.data.class_names, f"Latent space of {name}"),
         f"The posterior means of {len(x)} test examples under {name}, {how}"
@@ -168,13 +162,13 @@ def latent_space(run):
 
 
 def training_curves(run):
-    return _training(run.history, type(run.model).__name__)
+    return _training(run.folder.history, run.model.title)
 
 
 def training_curves_of_m1(run):
-    if run.m1_history is None:
+    if run.folder.m1_history is None:
         raise DoesNotApply("no M1 was trained under the model")
-    return _training(run.m1_history, "M1")
+    return _training(run.folder.m1_history, "M1")
 
 
 def _training(path, name):
@@ -199,7 +193,7 @@ def _number(text):
 def confusion(run):
     probs, y = _predictions(run)
     return Picture(
-        figures.confusion(generation.confusion(y, probs), run.data.class_names),
+        figures.confusion(evaluation.confusion(y, probs), run.data.class_names),
         f"Test examples by true and predicted class; "
         f"{100 * np.mean(probs.argmax(-1)[y >= 0] != y[y >= 0]):.2f} % are wrong.",
         "A square table of counts, most of them on its diagonal if the classifier is good.",
@@ -208,7 +202,7 @@ def confusion(run):
 
 def calibration(run):
     probs, y = _predictions(run)
-    measured = generation.calibration(y, probs)
+    measured = evaluation.calibration(y, probs)
     return Picture(
         figures.calibration(measured),
         "Accuracy of test predictions by their confidence; expected calibration error "

@@ -12,9 +12,10 @@ import tensorflow as tf
 
 import keras_dgm as dgm
 from keras_dgm import checks
-from keras_dgm.distributions import Likelihood
-from train import baselines, fitting, run_folder, workers
+from keras_dgm.runs import files, run_folder
+from train import baselines, fitting, workers
 from train.config import check, check_same, to_json
+from train.observation import likelihood_of
 
 PACKAGES = ("keras", "tensorflow", "tensorflow-probability", "numpy", "scikit-learn")
 
@@ -46,12 +47,12 @@ def run(config, data, folder, m1=None):
         folder: of the run.
         m1: the M1 of `config.m1_from`, to stack M2 on; None: one is trained.
     """
-    earlier = run_folder.read_json(folder / run_folder.CONFIG)
+    earlier = run_folder.read_config(folder)
     if earlier is not None:
         check_same(config, earlier)
-        if result := run_folder.read_json(folder / run_folder.RESULT):
+        if result := run_folder.read_result(folder):
             return result
-    run_folder.write_json(folder / run_folder.CONFIG, to_json(config))
+    files.write_json(folder / run_folder.CONFIG, to_json(config))
     print(f"{data!r}\nwriting to {folder}", flush=True)
     started = time.perf_counter()
     keras.utils.set_random_seed(config.seed)
@@ -59,7 +60,7 @@ def run(config, data, folder, m1=None):
     result = {**facts, "seed": config.seed, "settings": dataclasses.asdict(config.settings)}
     # Of a run that was resumed, nobody knows how long it was at work before.
     result["seconds"] = time.perf_counter() - started if earlier is None else None
-    with run_folder.atomic(folder / run_folder.MODEL) as path:
+    with files.atomic(folder / run_folder.MODEL) as path:
         model.save(path)
     if facts["test_error"] is not None and config.baselines:
         result["baselines"] = baselines.test_errors(data)
@@ -73,7 +74,7 @@ def run(config, data, folder, m1=None):
         versions=versions(),
         command=sys.argv[1:],
     )
-    run_folder.write_json(folder / run_folder.RESULT, result)
+    files.write_json(folder / run_folder.RESULT, result)
     shutil.rmtree(folder / run_folder.CHECKPOINTS, ignore_errors=True)
     return result
 
@@ -94,11 +95,11 @@ def check_data(config, data):
     Raises:
         ValueError: naming the flag, the rule and the value received.
     """
-    unit_interval = Likelihood(config.settings.likelihood).unit_interval
+    likelihood = likelihood_of(config.settings) if config.settings.pca is None else None
     for split in ("x_train", "x_valid", "x_test"):
         x = getattr(data, split)
         if len(x):
-            checks.check_features(x, argument=split, unit_interval=unit_interval)
+            checks.check_features(x, argument=split, likelihood=likelihood)
     if config.model == "conditional":
         if data.image_shape is None or config.settings.pca is not None:
             raise ValueError(

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from train import run_folder
+from keras_dgm.runs import run_folder
 
 NAMES = {"m1": "M1 + RBF SVM", "m2": "M2", "m1+m2": "M1+M2"}
 

@@ -1,14 +1,13 @@
 """A finished run, read back: its model, its data, its histories."""
 
 import dataclasses
-from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
 
 import keras_dgm as dgm
-from train import run_folder
+from keras_dgm.runs import run_folder
 
 
 class DoesNotApply(Exception):
@@ -22,40 +21,29 @@ class Run:
     Attributes:
         model: the model of the run.
         data: its `Dataset`.
-        history: the path of its history.
-        m1_history: that of the M1 under a stack; None: there is none.
-        config: the content of its config.json.
-        result: the content of its result.json.
+        folder: what its folder says.
     """
 
     model: Any
     data: dgm.data.Dataset
-    history: Path
-    m1_history: Path | None
-    config: dict[str, Any]
-    result: dict[str, Any]
+    folder: run_folder.RunFolder
 
     def m1(self, latent_dim=None):
         """The M1 of the run, or the one under the stack.
 
         Raises:
-            DoesNotApply: if there is none, or it has another latent size.
+            Unsupported: if there is none, or it has another latent size.
         """
-        m1 = getattr(self.model, "m1", self.model)
-        if not isinstance(m1, dgm.M1):
-            raise DoesNotApply(f"it is of an M1; this is {type(self.model).__name__}")
-        if latent_dim not in (None, m1.latent_dim):
-            raise DoesNotApply(f"it needs {latent_dim} latent dimensions; M1 has {m1.latent_dim}")
+        m1 = self.model.as_m1()
+        if latent_dim is not None:
+            m1.check_latent_dim(latent_dim)
         return m1
 
     def m2(self, latent_dim=None):
         """The M2 of the run, or its stack; raises as `m1`."""
-        if not isinstance(self.model, dgm.M2):
-            raise DoesNotApply(f"it needs classes; {type(self.model).__name__} models none")
-        if latent_dim not in (None, self.model.latent_dim):
-            raise DoesNotApply(
-                f"it needs {latent_dim} latent dimensions; the model has {self.model.latent_dim}"
-            )
+        self.model.check_num_classes()
+        if latent_dim is not None:
+            self.model.check_latent_dim(latent_dim)
         return self.model
 
     @property
@@ -80,27 +68,14 @@ def load(folder, data_dir=None):
         ValueError: if it is not the folder of a finished run, its model cannot be loaded, or its
             data is not there.
     """
-    folder = Path(folder)
-    config = run_folder.read_json(folder / run_folder.CONFIG)
-    result = run_folder.read_json(folder / run_folder.RESULT)
-    if config is None or result is None:
-        raise ValueError(
-            f"`run` must be the folder of a finished run of python -m train fit, got {folder}"
-        )
-    file = folder / run_folder.MODEL
+    found = run_folder.read(folder)
+    if found.dataset is None:
+        raise ValueError(f"`run` must name its data set in {run_folder.CONFIG}, got {folder}")
     try:
-        model = keras.models.load_model(file, compile=False)
+        model = keras.models.load_model(found.model, compile=False)
     except Exception as error:  # Keras raises whatever its parts do
-        raise ValueError(f"`run` must hold a model that loads, got {file}: {error}") from error
-    data = dgm.data.load(
-        config["dataset"], config["num_labeled"], config["seed"], data_dir or config["data_dir"]
-    )
-    m1_history = folder / run_folder.M1_HISTORY
-    return Run(
-        model=model,
-        data=data,
-        history=folder / run_folder.HISTORY,
-        m1_history=m1_history if m1_history.is_file() else None,
-        config=config,
-        result=result,
-    )
+        raise ValueError(
+            f"`run` must hold a model that loads, got {found.model}: {error}"
+        ) from error
+    data = dgm.data.load(found.dataset, found.num_labeled, found.seed, data_dir or found.data_dir)
+    return Run(model, data, found)

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import tensorflow as tf
 
-from train import run_folder
+from keras_dgm.runs import run_folder
 
 # How TensorFlow reports that another process is gone, or does not answer.
 LOST = (

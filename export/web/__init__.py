@@ -2,7 +2,6 @@
 
 import dataclasses
 import functools
-import json
 import os
 import shutil
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -13,6 +12,7 @@ import tyro
 
 from export import verify
 from export.bundle import temporary_folder
+from keras_dgm.runs.files import read_json, write_json
 
 HERE = Path(__file__).parent
 PACKAGES = HERE / "node_modules" / "@litertjs"
@@ -80,7 +80,7 @@ def write(folder, output):
         for name, file in {**model, **runtime}.items():
             (page / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(file, page / name)
-        (page / MARKER).write_text(json.dumps({"bundle": folder.resolve().name}) + "\n")
+        write_json(page / MARKER, {"bundle": folder.resolve().name})
         if output.exists():
             os.rename(output, parent / "earlier")
         os.rename(page, output)
@@ -99,7 +99,7 @@ def browser_files(folder):
         raise ValueError(
             f"`folder` must hold a classifier's bundle: {source}/model.json is missing"
         )
-    card = json.loads((source / "model.json").read_text(encoding="utf-8"))
+    card = read_json(source / "model.json")
     if card["image_shape"] is None:
         raise ValueError("`folder` must hold a model of images: its model.json has no image_shape")
     return existing(

@@ -7,7 +7,12 @@ from typing import NamedTuple
 
 import numpy as np
 
+from keras_dgm.data.columns import Column
+from keras_dgm.data.schema import TableSchema
 from keras_dgm.data.splits import hold_out
+
+VALID_FRACTION = 0.1
+TEST_FRACTION = 0.2
 
 
 class DataNotFoundError(FileNotFoundError, ValueError):
@@ -32,6 +37,8 @@ class Dataset:
         class_names: K names; none where the source has no labels.
         image_shape: (height, width) or (height, width, channels) of an example, to draw it; None
             for tables.
+        schema: how the rows of a table become examples; None for others. In the features of a table
+            categories are codes, and NaN is a missing entry.
     """
 
     name: str
@@ -43,6 +50,12 @@ class Dataset:
     y_test: np.ndarray
     class_names: tuple[str, ...] = ()
     image_shape: tuple[int, ...] | None = None
+    schema: TableSchema | None = None
+
+    @property
+    def columns(self) -> tuple[Column, ...]:
+        """The D columns of a table; none of other data."""
+        return () if self.schema is None else self.schema.columns
 
     @property
     def num_classes(self) -> int:
@@ -77,6 +90,15 @@ class Examples(NamedTuple):
 def unlabeled(x: np.ndarray) -> Examples:
     """Examples whose labels are all unknown."""
     return Examples(x, np.full(len(x), -1, np.int32))
+
+
+def own_splits(y: np.ndarray) -> tuple[int, int]:
+    """How many of a user's own examples are held out for validation, and for testing.
+
+    10 % and 20 % of the labelled ones, or of all where none has a label.
+    """
+    pool = int(np.count_nonzero(y >= 0)) or len(y)
+    return max(1, round(VALID_FRACTION * pool)), max(1, round(TEST_FRACTION * pool))
 
 
 def assemble(

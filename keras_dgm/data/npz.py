@@ -9,11 +9,16 @@ from typing import Any
 import numpy as np
 
 from keras_dgm import checks
-from keras_dgm.data.dataset import DataNotFoundError, Dataset, Examples, assemble, unlabeled
+from keras_dgm.data.dataset import (
+    DataNotFoundError,
+    Dataset,
+    Examples,
+    assemble,
+    own_splits,
+    unlabeled,
+)
 
 KEYS = ("x", "y", "x_valid", "y_valid", "x_test", "y_test", "class_names")
-VALID_FRACTION = 0.1
-TEST_FRACTION = 0.2
 
 
 def load_npz(path: str | os.PathLike[str], seed: int) -> Dataset:
@@ -46,12 +51,12 @@ def load_npz(path: str | os.PathLike[str], seed: int) -> Dataset:
     width = math.prod(train.x.shape[1:])
     valid = _examples(arrays, "_valid", names, width) if "x_valid" in arrays else None
     test = _examples(arrays, "_test", names, width) if "x_test" in arrays else None
-    pool = int(np.count_nonzero(train.y >= 0)) or len(train.y)
+    num_valid, num_test = own_splits(train.y)
     return assemble(
         path.stem,
         train,
-        valid=max(1, round(VALID_FRACTION * pool)) if valid is None else valid,
-        test=max(1, round(TEST_FRACTION * pool)) if test is None else test,
+        valid=num_valid if valid is None else valid,
+        test=num_test if test is None else test,
         seed=seed,
         scale=_scale(arrays),
         class_names=names or _numbered_names([s for s in (train, valid, test) if s is not None]),

@@ -1,4 +1,4 @@
-"""Sources that TensorFlow Datasets prepares: mnist, svhn_cropped, smallnorb, lfw."""
+"""Sources that TensorFlow Datasets prepares: mnist, fashion_mnist, svhn_cropped, smallnorb, lfw."""
 
 import os
 from collections.abc import Callable, Mapping
@@ -55,6 +55,7 @@ def small_grey_face(batch: Batch) -> np.ndarray:
 
 TFDS_SOURCES: dict[str, TfdsSource] = {
     "mnist": TfdsSource(lambda batch: batch["image"]),
+    "fashion_mnist": TfdsSource(lambda batch: batch["image"]),
     "svhn_cropped": TfdsSource(lambda batch: batch["image"]),
     "smallnorb": TfdsSource(stereo_pair, label="label_category"),
     "lfw": TfdsSource(small_grey_face, label=None, has_test=False),

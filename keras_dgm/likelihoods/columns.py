@@ -29,18 +29,13 @@ class Columns(Likelihood):
                 raise ValueError(f"`parts` must hold likelihoods, got {likelihood!r}")
         self.likelihoods = tuple(likelihood for likelihood, _ in parts)
         self.widths = checks.check_widths([n for _, n in parts], argument="parts")
-        self.mean_sizes = [p.mean_size(n) for p, n in self._parts()]
-        self.rest_sizes = [p.params_size(n) - p.mean_size(n) for p, n in self._parts()]
-
-    @property
-    def rule(self):
-        """The rules of its parts."""
         ends = np.cumsum(self.widths)
-        rules = [
+        self.rule = "; ".join(
             f"{part.rule} in columns {end - width} to {end - 1}"
             for (part, width), end in zip(self._parts(), ends, strict=True)
-        ]
-        return "; ".join(rules)
+        )
+        self.mean_sizes = [p.mean_size(n) for p, n in self._parts()]
+        self.rest_sizes = [p.params_size(n) - p.mean_size(n) for p, n in self._parts()]
 
     def _parts(self):
         return zip(self.likelihoods, self.widths, strict=True)
@@ -66,9 +61,8 @@ class Columns(Likelihood):
         seen = [None] * count
         if observed is not None:
             seen = tf.split(observed, self.widths, axis=-1)
-        return tfd.Blockwise(
-            [p(*of_part) for p, of_part in zip(self.likelihoods, zip(whole, seen), strict=True)]
-        )
+        parts = zip(self.likelihoods, whole, seen, strict=True)
+        return tfd.Blockwise([part(params, there) for part, params, there in parts])
 
     def accepts(self, x):
         return tf.concat([part.accepts(piece) for part, piece in self._split(x)], axis=-1)

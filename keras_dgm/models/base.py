@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from keras_dgm import checks, likelihoods
 from keras_dgm.likelihoods import Likelihood
+from keras_dgm.preprocessing import inverse_of
 from keras_dgm.serving import folding, saved_model
 from keras_dgm.serving.endpoint import Endpoint, Features
 from keras_dgm.training import batches, finite
@@ -64,11 +65,13 @@ class DeepGenerativeModel(keras.Model):
         self.likelihood = likelihoods.get(likelihood)
         self.missing = missing
         self.weight_prior = weight_prior
+        if preprocessor is not None:
+            inverse_of(preprocessor)  # Or it says that there is none.
         self.preprocessor = preprocessor
         self.seed = seed
         self.seed_generator = keras.random.SeedGenerator(seed)
-        self.input_dim: int | None = None
-        self.observation_dim: int | None = None
+        self.input_dim: Any = None
+        self.observation_dim: Any = None
         self.facts: DataFacts | None = None
         self.num_examples = tf.Variable(1.0, trainable=False)
         self.failure = finite.first_failure()
@@ -131,11 +134,11 @@ class DeepGenerativeModel(keras.Model):
         """log p(x, y, z) - log q(z|.) of importance samples, [B, S, K]; K is 1 without classes."""
         raise Unsupported(f"log p(x) is not estimated of {self.title}")
 
-    def analogies(self, x: npt.ArrayLike) -> np.ndarray:
+    def analogies(self, x: npt.ArrayLike, y: Any = None) -> np.ndarray:
         """Every example's style in all classes."""
         raise Unsupported(f"analogies need classes; {self.title} models none")
 
-    def complete(self, x: npt.ArrayLike) -> np.ndarray:
+    def complete(self, x: npt.ArrayLike, num_samples: int = 1, z: Any = None) -> np.ndarray:
         """Completions of the columns of x that are given."""
         raise Unsupported(f"completion needs a ConditionalM1; this is {self.title}")
 
@@ -187,7 +190,7 @@ class DeepGenerativeModel(keras.Model):
         """The mean of p(x|.), as raw data [..., D], of what the decoder puts out for it."""
         size = self.likelihood.mean_size(self.observation_dim)
         x = self.likelihood.mean(params[..., :size])
-        return x if self.preprocessor is None else self.preprocessor.inverse(x)
+        return x if self.preprocessor is None else inverse_of(self.preprocessor)(x)
 
     def mean_stages(self) -> list[Any]:
         """From what a decoder puts out to raw data, as `to_data`, for `folding.Chain`."""
@@ -439,7 +442,7 @@ class DeepGenerativeModel(keras.Model):
         """A step, as `keras.Model.train_on_batch`, on a batch of the data that `fit` has seen.
 
         Raises:
-            ValueError: if neither `fit` nor `learn_facts` has counted the examples and their labels.
+            ValueError: if `fit` has not counted the examples and their labels.
         """
         if self.facts is None:
             raise ValueError(
@@ -608,6 +611,21 @@ class DeepGenerativeModel(keras.Model):
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> "DeepGenerativeModel":
         return cls(**{name: deserialize(value) for name, value in config.items()})
+
+
+def registered(name: Any) -> type[DeepGenerativeModel]:
+    """The class of a saved model, of this package or of a user's own that is registered.
+
+    Args:
+        name: what Keras saves as `registered_name`.
+
+    Raises:
+        ValueError: if there is none.
+    """
+    found = keras.saving.get_registered_object(str(name))
+    if not (isinstance(found, type) and issubclass(found, DeepGenerativeModel)):
+        raise ValueError(f"it must hold a model of keras_dgm, got {name!r}")
+    return found
 
 
 def or_missing(accepts: Callable) -> Callable:

@@ -149,6 +149,15 @@ class GenerativeClassifier(DeepGenerativeModel):
 
         return self.in_batches(embed, self.check_features(x), batch_size=batch_size)
 
+    def styles(self, x: npt.ArrayLike, batch_size: int = 1000) -> np.ndarray:
+        """The mean of q(z|x,y) at the most likely class, a NumPy array [N, Z], of an array x."""
+
+        def styles(x):
+            means, qy_x = self.posterior_means(x)
+            return tf.gather(means, qy_x.mode(), batch_dims=1)
+
+        return self.in_batches(styles, self.check_features(x), batch_size=batch_size)
+
     def generate(self, y: npt.ArrayLike, z: Any = None, batch_size: int = 1000) -> np.ndarray:
         """The mean of p(x|y,z), a NumPy array [N, D].
 
@@ -209,6 +218,7 @@ class GenerativeClassifier(DeepGenerativeModel):
                 lambda x: {"probabilities": deployed.probabilities(x)},
                 (images,),
                 lambda x: {"probabilities": self.predict(x, batch_size=1000, verbose=0)},
+                page=True,
             ),
             "embed": self.embed_endpoint(deployed),
             "generate": Endpoint(
@@ -221,10 +231,17 @@ class GenerativeClassifier(DeepGenerativeModel):
                 (images,),
                 lambda x: {"images": self.analogies(x)},
             ),
+            "style": Endpoint(
+                lambda x: {"style": deployed.style(x)},
+                (images,),
+                lambda x: {"style": self.styles(x)},
+                page=True,
+            ),
             "restyle": Endpoint(
                 lambda z: {"images": deployed.in_all_classes(z)},
                 (style,),
                 lambda z: {"images": self.samples(z).swapaxes(0, 1)},
+                page=True,
             ),
             "sample": Endpoint(
                 lambda y, seed: {"images": deployed.generate(y, draw(seed, Z))},

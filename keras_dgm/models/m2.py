@@ -263,12 +263,11 @@ class M2(GenerativeClassifier):
         return DeployedM2(self, features, self.mean_stages(), softplus)
 
     def embed_endpoint(self, deployed: DeployedM2) -> Endpoint:
-        def reference(x):
-            means, qy_x = self.posterior_means(x)
-            style = tf.gather(means, qy_x.mode(), batch_dims=1).numpy()
-            return {"embedding": self.embed(x), "style": style}
-
-        return Endpoint(deployed.embed, (self.features_input(),), reference)
+        return Endpoint(
+            deployed.embed,
+            (self.features_input(),),
+            lambda x: {"embedding": self.embed(x), "style": self.styles(x)},
+        )
 
     # Saving.
 

@@ -95,7 +95,7 @@ class StackedM1M2(GenerativeClassifier):
             name=name,
             trainable=trainable,
         )
-        self.active_dims = active_dims
+        self.active_dims: Any = active_dims
         self.m1 = m1
         self.m1.trainable = False
         self.m2 = M2(
@@ -264,9 +264,7 @@ class StackedM1M2(GenerativeClassifier):
 
     def embed_endpoint(self, deployed: DeployedM2) -> Endpoint:
         def reference(x):
-            means, qy_x = self.posterior_means(x)
-            style = tf.gather(means, qy_x.mode(), batch_dims=1).numpy()
-            return {"embedding": self.m1.embed(x)[:, self.active_dims], "style": style}
+            return {"embedding": self.m1.embed(x)[:, self.active_dims], "style": self.styles(x)}
 
         return Endpoint(deployed.features_and_style, (self.features_input(),), reference)
 

@@ -1,4 +1,4 @@
-"""What a trained model computes once it is deployed: deterministic, on folded copies of its networks.
+"""What a trained model computes once it is deployed, on folded copies of its networks.
 
 Everything takes and returns tensors with a dynamic batch.
 """

@@ -65,7 +65,9 @@ class Features(Input):
         return x
 
     def broken(self, x):
-        return [np.full_like(x, np.inf), x[:0], x[:, :-1]]
+        strange = [np.full_like(x, value) for value in (np.nan, np.inf)]
+        refused = [rows for rows in strange if not np.all(self.accepts(tf.constant(rows)))]
+        return [*refused, x[:0], x[:, :-1]]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -123,12 +125,14 @@ class Endpoint:
         reference: the same of NumPy arrays by the Keras model's own methods, which every artifact
             is held against; None: there is none.
         portable: whether LiteRT has the operations.
+        page: whether the web page runs it; such a one puts out a single tensor.
     """
 
     function: Callable[..., dict[str, tf.Tensor]]
     inputs: tuple[Input, ...]
     reference: Callable[..., dict[str, np.ndarray]] | None = None
     portable: bool = True
+    page: bool = False
 
     def specs(self, rows: int | None = None) -> list[tf.TensorSpec]:
         """Of the inputs."""

@@ -13,7 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_dgm import activations, networks
-from keras_dgm.preprocessing import PCA
+from keras_dgm.preprocessing import PCA, inverse_of
 
 # Of networks that a user made, and of ours.
 SOFTPLUS = (keras.activations.softplus, activations.softplus)
@@ -127,7 +127,7 @@ def stages_of_inverse(preprocessor) -> list[Any]:
     if preprocessor is None:
         return []
     if type(preprocessor) is not PCA:
-        return [preprocessor.inverse]
+        return [inverse_of(preprocessor)]
     mean, components, scale = map(
         np.asarray, (preprocessor.mean, preprocessor.components, preprocessor.scale)
     )

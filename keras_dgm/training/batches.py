@@ -34,7 +34,8 @@ def of(
         ValueError: naming the argument, the rule and the value received.
     """
     if not isinstance(x, (tf.data.Dataset, keras.utils.PyDataset)):
-        return Arrays(model, *model.check_data(x, y, sample_weight), steps)
+        x, y, sample_weight = model.check_data(x, y, sample_weight)
+        return Arrays(model, x, y, sample_weight, steps)
     for name, value in {"y": y, "sample_weight": sample_weight}.items():
         if value is not None:
             raise ValueError(
@@ -95,8 +96,9 @@ class Arrays:
 
     def part(self, rows: Any) -> "Arrays":
         """Some of the examples."""
-        parts = (None if a is None else a[rows] for a in (self.x, self.y, self.sample_weight))
-        return Arrays(self.model, *parts, self.steps)
+        y = None if self.y is None else self.y[rows]
+        sample_weight = None if self.sample_weight is None else self.sample_weight[rows]
+        return Arrays(self.model, self.x[rows], y, sample_weight, self.steps)
 
     def facts(self, num_classes: int) -> DataFacts:
         """How many examples and labels there are."""
@@ -246,17 +248,21 @@ class Stream:
         Raises:
             ValueError: if there is no end, or a batch is not what the model takes.
         """
+        for batch in self._batches():
+            x, y, _ = self.model.check_data(*keras.utils.unpack_x_y_sample_weight(batch))
+            yield x, y
+
+    def _batches(self) -> Any:
         if isinstance(self.dataset, keras.utils.PyDataset):
             length = self.dataset.num_batches
             endless = length is None
-            found = (self.dataset[i] for i in range(self.steps if endless else length))
         else:
             length = self.dataset.cardinality().numpy()
             endless = length == tf.data.INFINITE_CARDINALITY
-            known = length >= 0 or self.steps is None
-            found = self.dataset if known else self.dataset.take(self.steps)
         if endless and self.steps is None:
             raise ValueError("`steps_per_epoch` must be given with an endless dataset, got None")
-        for batch in found:
-            x, y, _ = self.model.check_data(*keras.utils.unpack_x_y_sample_weight(batch))
-            yield x, y
+        if isinstance(self.dataset, keras.utils.PyDataset):
+            count = int(self.steps if length is None else length)
+            return (self.dataset[i] for i in range(count))
+        known = length >= 0 or self.steps is None
+        return self.dataset if known else self.dataset.take(self.steps)

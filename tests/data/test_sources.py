@@ -20,13 +20,24 @@ from keras_dgm.data import SOURCES, draw_labels, load
     ],
 )
 def test_unknown_name(name, hint):
-    valid = "digits, mnist, svhn_cropped, smallnorb, lfw, frey_face, or the path of an .npz file"
+    valid = (
+        "digits, mnist, fashion_mnist, svhn_cropped, smallnorb, lfw, frey_face, or the path of an "
+        ".npz, .csv, .tsv or .parquet file or of a folder of images"
+    )
     with pytest.raises(ValueError, match=f"`name` must be one of {valid}, got '{name}'{hint}"):
         load(name)
 
 
 def test_names():
-    assert SOURCES == ("digits", "mnist", "svhn_cropped", "smallnorb", "lfw", "frey_face")
+    assert SOURCES == (
+        "digits",
+        "mnist",
+        "fashion_mnist",
+        "svhn_cropped",
+        "smallnorb",
+        "lfw",
+        "frey_face",
+    )
 
 
 def test_seed_fixes_split_and_labels():
@@ -57,6 +68,21 @@ def test_impossible_number_of_labels(num_labeled, message):
 def test_bad_seed(seed):
     with pytest.raises(ValueError, match="`seed` must be an integer of at least 0"):
         load("digits", seed=seed)
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "message"),
+    [
+        ("digits", {"target": -1}, "`target` must be None for 'digits', got -1"),
+        ("digits", {"image_size": 8}, "`image_size` must be None for 'digits', got 8"),
+        ("own.npz", {"test": "other.npz"}, "`test` must be None for 'own.npz', got 'other.npz'"),
+        ("own.csv", {"target": 0, "colour": True}, "`colour` must be None for 'own.csv', got True"),
+        (".", {"header": True}, "`header` must be None for '.', got True"),
+    ],
+)
+def test_options_of_other_sources(name, options, message):
+    with pytest.raises(ValueError, match=message):
+        load(name, **options)
 
 
 def test_repr_is_short():

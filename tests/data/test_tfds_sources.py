@@ -66,7 +66,7 @@ def test_environment_names_the_folder_and_no_network_is_used(mnist_dir, monkeypa
     assert sorted(p for p in mnist_dir.rglob("*")) == files
 
 
-@pytest.mark.parametrize("name", ["mnist", "svhn_cropped", "smallnorb", "lfw"])
+@pytest.mark.parametrize("name", ["mnist", "fashion_mnist", "svhn_cropped", "smallnorb", "lfw"])
 def test_absent_data_is_an_error_at_once(name, tmp_path, no_network):
     with pytest.raises(DataNotFoundError, match="set TFDS_DATA_DIR or `data_dir`") as caught:
         load(name, data_dir=tmp_path)
@@ -98,6 +98,17 @@ def load_mocked(name, num_examples, **options):
     # A mocked download prepares nothing and passes the check for presence.
     with tfds.testing.mock_data(num_examples=num_examples):
         return load(name, download=True, **options)
+
+
+def test_fashion_mnist(fashion_mnist_dir):
+    data = load("fashion_mnist", num_labeled=100, seed=0, data_dir=fashion_mnist_dir)
+
+    assert [len(x) for x in (data.x_train, data.x_valid, data.x_test)] == [50_000, 10_000, 10_000]
+    assert (data.num_features, data.image_shape) == (784, (28, 28))
+    assert (data.num_classes, data.num_labeled) == (10, 100)
+    assert data.class_names[0].startswith("T-shirt")
+    np.testing.assert_array_equal(np.bincount(data.y_test), [1000] * 10)
+    assert (data.x_train.min(), data.x_train.max()) == (0, 1)
 
 
 def test_svhn_cropped():

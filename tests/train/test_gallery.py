@@ -1,4 +1,4 @@
-"""`python -m train figures` and `study`: what they write, leave out, skip and refuse."""
+"""`python -m train figures`: what it writes, leaves out and refuses."""
 
 import html.parser
 import json
@@ -104,7 +104,7 @@ def test_wrong_runs(runs, tmp_path, capsys):
         (str(tmp_path / "nowhere"),): "`run` must be the folder of a finished run",
         (str(broken),): "`run` must hold a model that loads",
         (run, "--output", str(tmp_path / "file")): "`output` must be a folder",
-        (run, "--dpi", "0"): "`dpi` must be at least 1, got 0",
+        (run, "--dpi", "0"): "`dpi` must be an integer of at least 1, got 0",
     }.items():
         assert main(["figures", *arguments]) == 1
         errors = capsys.readouterr().err
@@ -115,49 +115,3 @@ def test_completion_needs_images(tmp_path, capsys):
     arguments = ["fit", "--model", "conditional", "--pca", "5", "--run-dir", str(tmp_path / "run")]
     assert main(arguments) == 1
     assert "`model` must be m1, m2 or m1+m2" in capsys.readouterr().err
-
-
-STUDY = ["study", "--datasets", "digits", "--depths", "1", "2", "--latent-dims", "3"]
-STUDY += ["--sampled-dims", "2", "--units", "8"]
-
-
-@pytest.mark.slow
-def test_a_study_goes_on_where_it_stopped(tmp_path, capsys):
-    arguments = [*STUDY, "--epochs", "2", "--output", str(tmp_path)]
-    assert main(arguments) == 0
-    names = {path.name for path in tmp_path.iterdir()}
-    pieces = {f"digits-{name}.json" for name in ("depth1-latent2", "depth1-latent3")}
-    pieces |= {"digits-depth2-latent3.json"}
-    drawn = {"samples-digits-latent2", "manifold-digits", "bound-digits"}
-    drawn |= {"collapse-digits-depth1", "collapse-digits-depth2"}
-    assert names == pieces | {f"{name}.png" for name in drawn}
-    piece = json.loads((tmp_path / "digits-depth2-latent3.json").read_text())
-    assert len(piece["kl"]) == 3 and piece["test_bound"] < 1000
-    capsys.readouterr()
-
-    (tmp_path / "manifold-digits.png").unlink()
-    other = json.loads((tmp_path / "digits-depth1-latent3.json").read_text())
-    other["settings"]["activation"] = "elu"
-    (tmp_path / "digits-depth1-latent3.json").write_text(json.dumps(other))
-    assert main(arguments) == 0
-
-    lines = capsys.readouterr().out.splitlines()
-    assert [line for line in lines if "there already" in line] == [
-        f"{tmp_path}/digits-depth2-latent3.json: there already"
-    ]
-    assert sum("nats" in line for line in lines) == 2
-    assert (tmp_path / "manifold-digits.png").exists()
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        (["--epochs", "0"], "`epochs` must be an integer of at least 1, got 0"),
-        (["--units", "0"], "`units` must be an integer of at least 1, got 0"),
-        (["--latent-dims", "0"], "`latent_dims` must be an integer of at least 1, got 0"),
-    ],
-)
-def test_wrong_studies(arguments, message, tmp_path, capsys):
-    assert main([*STUDY, "--output", str(tmp_path / "out"), *arguments]) == 1
-    assert message in capsys.readouterr().err
-    assert not (tmp_path / "out").exists()

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 from interruptions import SHORT, assert_same_runs
 
-from train import launch, run_folder
+from keras_dgm.runs import run_folder
+from train import launch
 from train.cli import main
 
 

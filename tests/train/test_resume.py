@@ -18,7 +18,8 @@ from interruptions import (
     wait_for_saves,
 )
 
-from train import checkpoints, pipeline, run_folder
+from keras_dgm.runs import run_folder
+from train import checkpoints, pipeline
 from train.callbacks import StopOnSignal
 from train.cli import main
 
@@ -127,25 +128,6 @@ def test_a_folder_that_is_read_only(capsys):
     assert "`run-dir` must be writable, got /proc/run" in capsys.readouterr().err
 
 
-def test_what_a_killed_process_was_writing_is_overwritten(tmp_path):
-    (tmp_path / "tmp-model.keras").write_text("half")
-    with run_folder.opened(tmp_path, overwrite=True):
-        assert [path.name for path in tmp_path.iterdir()] == ["lock"]
-
-
-def test_an_atomic_file_is_there_as_a_whole_or_as_before(tmp_path):
-    path = tmp_path / "file"
-    path.write_text("before")
-    with pytest.raises(KeyError), run_folder.atomic(path) as temporary:
-        temporary.write_text("aft")
-        raise KeyError
-    assert [p.name for p in tmp_path.iterdir()] == ["file"] and path.read_text() == "before"
-    with run_folder.atomic(path) as temporary:
-        temporary.write_text("after")
-        assert path.read_text() == "before"
-    assert path.read_text() == "after"
-
-
 def fit_line(callbacks, epochs=5):
     """Fit a straight line, the least of models."""
     model = keras.Sequential([keras.Input([1]), keras.layers.Dense(1)])
@@ -214,11 +196,3 @@ def test_twenty_kills_of_both_stages(tmp_path):
     survive(tmp_path / "run", *STACK, kills=20, seed=1)
     finish(tmp_path / "run", *STACK)
     assert_same_runs(tmp_path / "run", tmp_path / "whole")
-
-
-def test_a_result_without_its_settings_is_not_trusted(whole, tmp_path):
-    folder = tmp_path / "run"
-    shutil.copytree(whole, folder)
-    (folder / "config.json").unlink()
-    with run_folder.opened(folder, resume=True):
-        assert {path.name for path in folder.iterdir()} == {"lock"}

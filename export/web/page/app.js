@@ -121,7 +121,7 @@ async function start(card, { toImage, trace }, model) {
   const dims = [0, Math.min(1, Z - 1)];
 
   const showAnalogies = newest(async (style) => {
-    const images = await model.analogies(style);
+    const images = await model.restyle(style);
     const size = images.length / names.length;
     figures.forEach(({ canvas }, i) => show(canvas, images.subarray(i * size), shape));
   });
@@ -152,7 +152,7 @@ async function start(card, { toImage, trace }, model) {
 
   const setInput = newest(async (x, blank = false) => {
     show($("seen"), x, shape);
-    showProbabilities(await model.classifier(x), blank);
+    showProbabilities(await model.classify(x), blank);
     own = z = await model.style(x);
     showPad();
     showAnalogies(z);
@@ -284,7 +284,7 @@ async function effects(model, Z, scale) {
   const found = [];
   for (let dim = 0; dim < Z; dim++) {
     const at = (value) => Array.from({ length: Z }, (_, i) => (i === dim ? value : 0));
-    const [low, high] = [await model.analogies(at(-scale)), await model.analogies(at(scale))];
+    const [low, high] = [await model.restyle(at(-scale)), await model.restyle(at(scale))];
     found.push(low.reduce((sum, value, i) => sum + Math.abs(value - high[i]), 0));
   }
   return found;

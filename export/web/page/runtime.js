@@ -20,11 +20,11 @@ async function compile(url) {
   };
 }
 
-/** `classifier` x -> probabilities, `style` x -> z, `analogies` z -> an image of each class. */
+/** `classify` x -> probabilities, `style` x -> z, `restyle` z -> an image of each class. */
 export async function load(folder, files) {
   await loadLiteRt("litert/wasm/");
   const functions = {};
-  for (const key of ["classifier", "style", "analogies"]) {
+  for (const key of ["classify", "style", "restyle"]) {
     functions[key] = await compile(`${folder}/${files[key]}`);
   }
   return functions;

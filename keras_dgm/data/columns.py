@@ -1,0 +1,190 @@
+"""The columns of a table, and of which type each is."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from keras_dgm.data.cells import Cells, parse
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+KINDS = ("real", "count", "binary", "categorical")
+LEFT_OUT = "ignore"
+
+# All-different whole numbers are an identifier from this many rows on, or where they count up.
+IDENTIFIER_ROWS = 20
+MAX_CATEGORIES = 1000
+# Integers up to here are exact in float32.
+LARGEST_COUNT = 2**24
+
+
+class TableWarning(UserWarning):
+    """What is done to a table that its owner may not expect."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of a table.
+
+    Attributes:
+        name: as in the table; its number, from 0, in a table without a header.
+        kind: "real", "count" (whole numbers from 0), "binary" or "categorical".
+        categories: the K texts or numbers that a binary (K = 2) or categorical column holds. They
+            are coded 0, 1, ..., K-1 in this order.
+
+    Raises:
+        ValueError: if `kind` is another, or `categories` do not go with it or are not all
+            different.
+    """
+
+    name: str
+    kind: str
+    categories: tuple[str | int | float, ...] = ()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "categories", tuple(self.categories))
+        if self.kind not in KINDS:
+            raise ValueError(f"`kind` must be one of {', '.join(KINDS)}, got {self.kind!r}")
+        count = len(self.categories)
+        wanted = {"binary": count == 2, "categorical": count >= 2}.get(self.kind, count == 0)
+        if not wanted or len(set(self.categories)) < count:
+            raise ValueError(
+                "`categories` must be different: 2 of a binary column, at least 2 of a categorical "
+                f"one, none of others, got {self.categories} for {self.kind} column {self.name!r}"
+            )
+
+
+@dataclass(frozen=True)
+class Types:
+    """What `infer_columns` finds.
+
+    Attributes:
+        columns: the columns to use, in the order of the table.
+        left_out: the reason why a column is left out, by name.
+    """
+
+    columns: tuple[Column, ...]
+    left_out: Mapping[str, str] = field(default_factory=dict)
+
+
+def infer_columns(
+    frame: "pd.DataFrame",
+    overrides: Mapping[str, str] | None = None,
+    missing_token: str | float | None = None,
+) -> Types:
+    """Types each column by what it holds.
+
+    | what a column holds, missing entries aside | type |
+    |---|---|
+    | one value, or none | left out: constant |
+    | two values | binary |
+    | whole numbers, all different, in 20 rows or more, or counting up | left out: identifier |
+    | other whole numbers from 0 | count |
+    | other numbers | real |
+    | dates or times | left out |
+    | texts, all different, or more than 20 and more than half of the rows | left out: identifier |
+    | texts, more than 1000 different ones | left out |
+    | other texts | categorical |
+
+    Args:
+        frame: the table, without its target.
+        overrides: a type by name of column, to use instead: "real", "count", "binary",
+            "categorical", or "ignore" to leave the column out.
+        missing_token: a text or number that stands for a missing entry, beside the usual ones.
+
+    Raises:
+        ValueError: if a column mixes numbers and text, holds an infinity, or does not hold what
+            `overrides` says; the message names file, column and row.
+    """
+    overrides = dict(overrides or {})
+    _check_overrides(overrides, list(frame.columns))
+    columns, left_out = [], {}
+    for name in frame.columns:
+        kind = overrides.get(name)
+        if kind == LEFT_OUT:
+            left_out[name] = "as asked for"
+            continue
+        cells = parse(frame, name, missing_token)
+        found = _infer(cells) if kind is None else _as_asked(cells, kind)
+        if isinstance(found, Column):
+            columns.append(found)
+        else:
+            left_out[name] = found
+    return Types(tuple(columns), left_out)
+
+
+def _check_overrides(overrides: Mapping[str, str], names: list[str]) -> None:
+    for name, kind in overrides.items():
+        if name not in names:
+            raise ValueError(
+                f"`column_types` must name columns of the table, got {name!r}: it has "
+                f"{', '.join(map(repr, names[:20]))}{', ...' if len(names) > 20 else ''}"
+            )
+        if kind not in (*KINDS, LEFT_OUT):
+            raise ValueError(
+                f"`column_types` must be of {', '.join((*KINDS, LEFT_OUT))}, "
+                f"got {kind!r} for column {name!r}"
+            )
+
+
+def _infer(cells: Cells) -> Column | str:
+    """The column, or why it is left out."""
+    if cells.is_date:
+        row = int(np.argmin(cells.missing))
+        return f"it holds dates ({cells.shown(row)} in {cells.where(row)}): make numbers of them"
+    if cells.is_numeric:
+        return _infer_numbers(cells)
+    cells.refuse_mixture()
+    count = int(np.count_nonzero(~cells.missing))
+    categories = cells.categories()
+    if len(categories) < 3:
+        return _of_few(cells.name, categories)
+    if len(categories) == count or len(categories) > max(20, count / 2):
+        return f"an identifier: {len(categories)} different texts in {count} rows"
+    if len(categories) > MAX_CATEGORIES:
+        return f"{len(categories)} different texts; at most {MAX_CATEGORIES} are used"
+    return Column(cells.name, "categorical", categories)
+
+
+def _infer_numbers(cells: Cells) -> Column | str:
+    cells.refuse_infinite()
+    observed = cells.numbers[~cells.missing]
+    distinct = np.unique(observed)
+    if len(distinct) < 3:
+        return _of_few(cells.name, cells.categories())
+    if not np.all(observed == np.round(observed)):
+        return Column(cells.name, "real")
+    if len(distinct) == len(observed):
+        counts_up = np.all(np.abs(np.diff(observed)) == 1)
+        if counts_up or len(observed) >= IDENTIFIER_ROWS:
+            return f"an identifier: all of its {len(observed)} whole numbers differ"
+    is_count = distinct[0] >= 0 and distinct[-1] <= LARGEST_COUNT
+    return Column(cells.name, "count" if is_count else "real")
+
+
+def _of_few(name: str, categories: tuple[str | int | float, ...]) -> Column | str:
+    if not categories:
+        return "no entry is observed"
+    if len(categories) == 1:
+        return f"constant: every observed entry is {categories[0]!r}"
+    return Column(name, "binary", categories)
+
+
+def _as_asked(cells: Cells, kind: str) -> Column | str:
+    if kind in ("real", "count"):
+        cells.refuse_text()
+    if cells.is_numeric:
+        cells.refuse_infinite()
+    if kind == "count":
+        cells.refuse_fractions()
+    categories = cells.categories()
+    if len(categories) < 2:
+        return _of_few(cells.name, categories)
+    if kind == "binary" and len(categories) > 2:
+        raise ValueError(
+            f"{cells.place} must hold two different entries to be binary, got {len(categories)}"
+        )
+    return Column(cells.name, kind, categories if kind in ("binary", "categorical") else ())

@@ -1,0 +1,222 @@
+"""Tables out of files: CSV, TSV and Parquet."""
+
+import codecs
+import csv
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from keras_dgm.data.cells import MISSING, require_pandas
+from keras_dgm.data.dataset import DataNotFoundError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+SUFFIXES = (".csv", ".tsv", ".parquet")
+
+MAX_BYTES = 500 * 2**20
+MAX_CELLS = 2**27
+
+_BLOCK = 2**20
+
+
+def read_table(path: str | os.PathLike[str], header: bool | None = None) -> "pd.DataFrame":
+    """Reads a table.
+
+    A CSV or TSV file is UTF-8 text, its fields separated by commas (by semicolons or tabs where the
+    first line has more of these) or tabs, and quoted by " or, where the first line is, by '. Blanks
+    around fields and blank lines do not count. Entries stay text; the index of the frame is the
+    line in the file. `keras_dgm.data.infer_columns` says what they are.
+
+    Where the file has no header, columns are named by their numbers, from "0". The first row counts
+    as a header if its texts are all different, none of them a missing entry or a number (other than
+    that of its own column), and none comes again in its column.
+
+    Args:
+        path: a file that ends in .csv, .tsv or .parquet, of up to 500 MB.
+        header: whether the first row of a CSV or TSV file is a header; None decides by the rows.
+
+    Raises:
+        DataNotFoundError: if there is no such file.
+        ValueError: if the file is of another kind, too large, not UTF-8, empty or damaged, its rows
+            are of several lengths, or two columns have one name; the message names file and line.
+        ImportError: if pandas, or pyarrow for Parquet, is not installed.
+    """
+    path = Path(path).expanduser()
+    suffix = path.suffix.lower()
+    if suffix not in SUFFIXES:
+        raise ValueError(f"a table must end in {', '.join(SUFFIXES)}, got {path}")
+    if not path.exists():
+        raise DataNotFoundError(f"{path} does not exist: it must be a {suffix} file")
+    if not path.is_file():
+        raise ValueError(f"{path} must be a {suffix} file, got a folder or a device")
+    size = path.stat().st_size
+    if size > MAX_BYTES:
+        raise ValueError(
+            f"{path} must have at most {MAX_BYTES >> 20} MB, got {size >> 20} MB: take a part of "
+            "its rows, or train from .npy files with `keras_dgm.data.npy_batches`"
+        )
+    try:
+        frame = _read_parquet(path) if suffix == ".parquet" else _read_text(path, header)
+    except OSError as error:
+        raise ValueError(f"{path} must be readable, got: {error}") from error
+    if not len(frame):
+        raise ValueError(f"{path} must have at least one row beside its header, got none")
+    frame.attrs["source"] = str(path)
+    return check_names(frame)
+
+
+def check_names(frame: "pd.DataFrame") -> "pd.DataFrame":
+    """The frame with texts for names.
+
+    Raises:
+        ValueError: if two columns have one name.
+    """
+    frame = frame.set_axis([str(name) for name in frame.columns], axis=1)
+    twice = frame.columns[frame.columns.duplicated()]
+    if len(twice):
+        place = frame.attrs.get("source", "the table")
+        raise ValueError(f"{place} must have columns of different names, got {twice[0]!r} twice")
+    return frame
+
+
+def _read_parquet(path: Path) -> "pd.DataFrame":
+    pandas = require_pandas()
+    try:
+        from pyarrow import parquet
+    except ImportError as error:
+        raise ImportError(
+            f"Parquet files need pyarrow: pip install 'keras_dgm[tables]' ({error})"
+        ) from error
+    try:
+        metadata = parquet.read_metadata(path)
+        cells = metadata.num_rows * metadata.num_columns
+        frame = pandas.read_parquet(path) if cells <= MAX_CELLS else None
+    except Exception as error:  # pyarrow fails in many ways on bytes that are not its own
+        raise ValueError(f"{path} must be a sound Parquet file, got: {error}") from error
+    if frame is None:
+        raise ValueError(f"{path} must have at most {MAX_CELLS} entries, got {cells}")
+    if not isinstance(frame.index, pandas.RangeIndex):
+        frame = frame.reset_index()
+    return frame.set_axis(pandas.RangeIndex(1, len(frame) + 1, name="row"), axis=0)
+
+
+def _read_text(path: Path, header: bool | None) -> "pd.DataFrame":
+    pandas = require_pandas()
+    num_lines = _check_encoding(path)
+    first, skipped = _first_line(path)
+    if not first.strip():
+        raise ValueError(f"{path} must have at least one row, got none")
+    separator = "\t" if path.suffix.lower() == ".tsv" else max(",;\t", key=first.count)
+    fields = [field.strip() for field in first.split(separator)]
+    quote = "'" if any(len(f) > 1 and f[0] == f[-1] == "'" for f in fields) else '"'
+    layout: dict[str, Any] = {"delimiter": separator, "quotechar": quote, "skipinitialspace": True}
+    try:
+        frame = pandas.read_csv(
+            path,
+            header=None,
+            dtype=str,
+            keep_default_na=False,
+            skip_blank_lines=False,
+            skiprows=skipped,
+            encoding="utf-8-sig",
+            **layout,
+        )
+    except pandas.errors.ParserError as error:
+        _check_lengths(path, layout)
+        raise ValueError(f"{path} must be a sound {path.suffix} file, got: {error}") from error
+    for number in frame.columns:
+        frame[number] = frame[number].str.strip()
+    frame.index = pandas.Index(_line_numbers(frame, skipped, num_lines), name="line")
+    is_blank = (frame == "").to_numpy()
+    frame = frame[~is_blank.all(axis=1)]
+    if (frame.iloc[:, -1] == "").any():  # pandas fills short rows up.
+        _check_lengths(path, layout)
+    if has_header(frame) if header is None else header:
+        names = [name or str(number) for number, name in enumerate(frame.iloc[0])]
+        frame = frame.iloc[1:].set_axis(names, axis=1)
+        frame.attrs["header"] = True
+    else:
+        frame = frame.set_axis([str(number) for number in frame.columns], axis=1)
+        frame.attrs["header"] = False
+    return frame
+
+
+def has_header(frame: "pd.DataFrame") -> bool:
+    """Whether the first of rows of text names the columns; the rule is that of `read_table`."""
+    first = list(frame.iloc[0])
+    if len(set(first)) < len(first) or any(name in MISSING for name in first[1:]):
+        return False
+    # A numbered header has at least one number that a row of data would rarely have there.
+    numbers = [number for number, name in enumerate(first) if _is_number(name)]
+    if any(first[number] != str(number) for number in numbers) or numbers == [0]:
+        return False
+    return not any((frame[number].iloc[1:] == name).any() for number, name in enumerate(first))
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _check_encoding(path: Path) -> int:
+    """The number of lines of a file in UTF-8."""
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    start, newlines, ends = 0, 0, b""
+    with path.open("rb") as file:
+        while True:
+            block = file.read(_BLOCK)
+            try:
+                decoder.decode(block, final=not block)
+            except UnicodeDecodeError as error:
+                before = error.object[: error.start]
+                offset = start - (len(error.object) - len(block)) + error.start
+                raise ValueError(
+                    f"{path}, line {newlines + before.count(10) + 1}: must be in UTF-8, got byte "
+                    f"0x{error.object[error.start]:02x} at offset {offset}"
+                ) from None
+            if 0 in block:
+                offset = start + block.index(0)
+                raise ValueError(f"{path} must be text, got byte 0x00 at offset {offset}")
+            if not block:
+                return newlines + (ends not in (b"\n", b""))
+            start, newlines, ends = start + len(block), newlines + block.count(10), block[-1:]
+
+
+def _first_line(path: Path) -> tuple[str, int]:
+    """The first line that is not blank, and how many are before it."""
+    with path.open(encoding="utf-8-sig") as file:
+        for number, line in enumerate(file):
+            if line.strip():
+                return line, number
+    return "", 0
+
+
+def _check_lengths(path: Path, layout: dict[str, Any]) -> None:
+    """Raises a ValueError at the first row that has not as many fields as the first one."""
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        reader = csv.reader(file, **layout)
+        expected, line = None, 1
+        for row in reader:
+            blank = not any(field.strip() for field in row)
+            expected = len(row) if expected is None and not blank else expected
+            if not blank and len(row) != expected:
+                raise ValueError(
+                    f"{path}, line {line}: must have {expected} fields, as the first row has, "
+                    f"got {len(row)}"
+                )
+            line = reader.line_num + 1
+
+
+def _line_numbers(frame: "pd.DataFrame", skipped: int, num_lines: int) -> np.ndarray:
+    """The line of the file that each row begins in."""
+    numbers = np.arange(len(frame)) + 1 + skipped
+    if len(frame) + skipped >= num_lines:
+        return numbers
+    breaks = sum(frame[column].str.count("\n").to_numpy(int) for column in frame)
+    return numbers + np.cumsum(breaks) - breaks

@@ -1,0 +1,47 @@
+"""The inverse of a preprocessor, whoever wrote it."""
+
+from collections.abc import Callable
+
+import keras
+import tensorflow as tf
+
+
+def inverse_of(layer: object) -> Callable[[tf.Tensor], tf.Tensor]:
+    """The function that undoes a preprocessor: [..., P] -> [..., D].
+
+    Args:
+        layer: a Keras layer with a method `inverse`, or `keras.layers.Normalization`.
+
+    Raises:
+        ValueError: if it is neither.
+    """
+    if isinstance(layer, keras.layers.Normalization):
+        return _denormalize(layer)
+    inverse = getattr(layer, "inverse", None)
+    if isinstance(layer, keras.layers.Layer) and callable(inverse):
+        return inverse
+    kind = type(layer)
+    hint = ""
+    if kind.__module__.startswith("sklearn."):
+        hint = "; of what scikit-learn scales, keras_dgm.preprocessing has Standardize and PCA"
+    raise ValueError(
+        "`preprocessor` must be a Keras layer with a method `inverse`, or "
+        f"keras.layers.Normalization, got a {kind.__module__}.{kind.__qualname__}{hint}"
+    )
+
+
+def _denormalize(layer: keras.layers.Normalization) -> Callable[[tf.Tensor], tf.Tensor]:
+    def inverse(z: tf.Tensor) -> tf.Tensor:
+        if layer.mean is None:
+            raise ValueError(f"`adapt` the Normalization layer {layer.name!r} before using it")
+        z = keras.ops.cast(z, layer.compute_dtype)
+        mean, variance = (_of_a_row(v, z.dtype) for v in (layer.mean, layer.variance))
+        scale = keras.ops.maximum(keras.ops.sqrt(variance), keras.config.epsilon())
+        return (z - mean) / scale if layer.invert else z * scale + mean
+
+    return inverse
+
+
+def _of_a_row(moment: tf.Tensor, dtype: str) -> tf.Tensor:
+    """A moment without its leading axis, which is 1 for the batch."""
+    return keras.ops.cast(keras.ops.reshape(moment, moment.shape[1:]), dtype)

@@ -1,0 +1,1 @@
+"""What `python -m train` and `python -m export` have in common."""

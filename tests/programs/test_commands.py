@@ -1,0 +1,31 @@
+"""How `python -m train` and `python -m export` run their commands."""
+
+import pytest
+
+from programs import commands
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "message"),
+    [
+        (ValueError("`x` must be y, got z"), 1, "error: `x` must be y, got z\n"),
+        (OSError("no space"), 1, "error: no space\n"),
+        (FloatingPointError("the bound is NaN"), 1, "error: the bound is NaN\n"),
+        (KeyboardInterrupt(), 130, ""),
+    ],
+)
+def test_the_exit_status_and_the_message_of_an_error(error, status, message, capsys):
+    def fail(args):
+        assert args == ["--flag"]
+        raise error
+
+    assert commands.run({"fail": fail}, "usage", ["fail", "--flag"]) == status
+    assert capsys.readouterr().err == message
+
+
+def test_a_wrong_call_and_help(capsys):
+    assert commands.run({}, "usage: how\n", ["--help"]) == 0
+    assert commands.run({}, "usage: how\n", []) == 2
+    assert capsys.readouterr().out == 2 * "usage: how\n"
+    assert commands.run({}, "usage: how\n", ["unknown"]) == 2
+    assert "unknown command 'unknown'\nusage: how" in capsys.readouterr().err

@@ -1,0 +1,1 @@
+"""What reproduces papers and measures, apart from the commands of the product."""

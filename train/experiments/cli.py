@@ -1,0 +1,55 @@
+"""The commands that reproduce papers and measure."""
+
+from train.experiments import benchmark, scaling, study
+from train.experiments.aevb import compare
+from train.experiments.table1 import cells
+from train.experiments.table1 import report as table1_report
+from train.settings import told
+
+USAGE = """\
+  table1      fill the paper's table of errors, cell by cell, and print it
+  aevb        the AEVB paper's comparison with wake-sleep and Monte-Carlo EM
+  study       samples, manifolds and component collapse over many M1s; goes on where it stopped
+  benchmark   measure the speed of training against what this machine allows
+  scaling     measure what several processes cost a step
+"""
+
+
+def table1(args):
+    config = told(cells.Table1Config, "table1", args)
+    if config.report:
+        print(table1_report.write(config), end="")
+    else:
+        cells.fill(config)
+
+
+def compare_aevb(args):
+    config = told(compare.AevbConfig, "aevb", args)
+    for path in compare.compare(config):
+        print(f"drawn: {path}")
+
+
+def run_study(args):
+    config = told(study.StudyConfig, "study", args)
+    study.write(config)
+
+
+def run_benchmark(args):
+    config = told(benchmark.BenchmarkConfig, "benchmark", args)
+    print(benchmark.table(benchmark.run(config)))
+    print(f"written to {config.output}")
+
+
+def measure_scaling(args):
+    config = told(scaling.ScalingConfig, "scaling", args)
+    print(scaling.table(scaling.run(config)))
+    print(f"written to {config.output}")
+
+
+COMMANDS = {
+    "table1": table1,
+    "aevb": compare_aevb,
+    "study": run_study,
+    "benchmark": run_benchmark,
+    "scaling": measure_scaling,
+}

@@ -1,0 +1,99 @@
+"""The table, out of the finished cells alone."""
+
+from keras_dgm.runs import files
+from train.experiments.table1 import grid
+from train.report import mean_and_error
+
+START, END = "<!-- table1 -->\n", "<!-- /table1 -->"
+NO_DRAW = "–"
+DATASETS = {"svhn_cropped": "SVHN", "smallnorb": "small NORB"}
+
+
+def table(folder):
+    """The table in Markdown.
+
+    Args:
+        folder: of the finished cells.
+
+    Raises:
+        ValueError: if the cells of one row were trained with different recipes.
+    """
+    head = ["all" if labels is None else labels for labels in grid.LABELS]
+    lines = [_line(["labels", *head]), _line(["---"] * (1 + len(head)))]
+    others = [_line(["1000 labels", "here", "paper"]), _line(["---"] * 3)]
+    for row in grid.ROWS:
+        found = results(row, folder)
+        if row.dataset == "mnist":
+            drawn = [shown(found.get(labels, [])) for labels in grid.LABELS]
+            lines += [_line([f"**{row.title}**", *drawn])]
+            by_bayes = [shown(found.get(labels, []), "test_error_of_p") for labels in grid.LABELS]
+            if set(by_bayes) != {NO_DRAW}:
+                lines += [_line([f"{row.title}, by p(y\\|x)", *by_bayes])]
+            for name, published in (("paper", row.paper), ("target", row.target)):
+                if published:
+                    texts = [published.get(labels, "") for labels in grid.LABELS]
+                    lines += [_line([f"{row.title}, {name}", *texts])]
+        else:
+            title = f"{DATASETS[row.dataset]}, {row.title}"
+            here = shown(found[1000]) if 1000 in found else "not run here"
+            others += [_line([title, here, row.paper[1000]])]
+    return "\n".join([*lines, "", *others]) + "\n"
+
+
+def results(row, folder):
+    """The contents of a row's finished cells, lists by the number of labels.
+
+    Raises:
+        ValueError: if their recipes differ in more than the width of M2 and the samples of p(y|x).
+    """
+    found: dict[int | None, list] = {}
+    for cell in (cell for cell in grid.cells() if cell.row is row):
+        result = files.read_json(folder / f"{cell.name}.json", missing_ok=True)
+        if result is not None:
+            found.setdefault(cell.num_labeled, []).append(result)
+    recipes = [result["recipe"] for column in found.values() for result in column]
+    if row.model == "m1+m2":
+        recipes = [_in_common(recipe) for recipe in recipes]
+    if any(recipe != recipes[0] for recipe in recipes):
+        raise ValueError(
+            f"`results` must hold cells of one recipe in the row {row.title} of {row.dataset}; "
+            "run `python -m train table1` to bring them up to date"
+        )
+    return found
+
+
+def shown(column, key="test_error"):
+    """Mean ± standard error of the errors in %, and the number of draws that have one."""
+    errors = [100 * result[key] for result in column if key in result]
+    if not errors:
+        return NO_DRAW
+    mean, error = mean_and_error(errors)
+    spread = "" if error is None else f" ± {error:.2f}"
+    return f"{mean:.2f}{spread} ({len(errors)})"
+
+
+def write(config):
+    """Put the table between its two markers in the README, and return it.
+
+    Raises:
+        ValueError: if the file lacks a marker.
+    """
+    text = config.readme.read_text(encoding="utf-8")
+    before, start, rest = text.partition(START)
+    _, end, after = rest.partition(END)
+    if not end:
+        raise ValueError(
+            f"`readme` must hold the lines {START.strip()} and {END}, got {config.readme}"
+        )
+    content = table(config.results)
+    config.readme.write_text(before + start + content + end + after, encoding="utf-8")
+    return content
+
+
+def _in_common(recipe):
+    """What M1+M2 shares at all numbers of labels."""
+    return {**recipe, "m2": {**recipe["m2"], "hidden_units": None}, "posterior_samples": None}
+
+
+def _line(texts):
+    return "| " + " | ".join(map(str, texts)) + " |"
