@@ -77,7 +77,7 @@ def test_generate_decodes_through_both_models(trained):
     z = np.random.default_rng(0).normal(size=[K, Z]).astype(np.float32)
     z1 = np.zeros([K, 4], np.float32)
     for k in range(K):
-        z1[k, [0, 2]] = trained.px_yz(np.array([[k]]), z[k][None, None]).mean()[0, 0]
+        z1[k, [0, 2]] = trained.m2.px_yz(np.array([[k]]), z[k][None, None]).mean()[0, 0]
 
     x = trained.generate(np.arange(K), z)
 
@@ -117,7 +117,7 @@ def test_fit_finds_the_active_dimensions(dead, as_dataset):
         model.fit(x, y, verbose=0)
 
     assert model.active_dims == [i for i in range(4) if i not in dead]
-    assert model.encoder.from_x.kernel.shape[0] == len(model.active_dims)
+    assert model.m2.encoder.from_x.kernel.shape[0] == len(model.active_dims)
     stddev = m1.embed(x).std(axis=0)
     assert np.array_equal(np.flatnonzero(stddev > 0.1), model.active_dims)
 

@@ -6,7 +6,7 @@ import tensorflow as tf
 
 import keras_dgm as dgm
 from keras_dgm.serving import saved_model
-from tests.serving.test_inference import D, K, X, m1, m2, stack
+from tests.serving.test_endpoints import D, K, X, m1, m2, stack
 
 NAMES = ("ant", "bee", "cat")
 
@@ -24,7 +24,9 @@ def served(model, tmp_path_factory):
 
 
 def test_all_signatures_are_there(served):
-    expected = "serving_default image_bytes examples classify embed generate analogies sample"
+    expected = (
+        "serving_default image_bytes examples classify embed generate analogies restyle sample"
+    )
     assert set(served) == set(expected.split())
 
 
