@@ -18,7 +18,6 @@ from export import bundle as bundles
 from export import cli, litert_files, measure, report, runners, servable, source, verify
 from keras_dgm import likelihoods
 from keras_dgm.preprocessing import PCA
-from keras_dgm.serving import Inference
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -261,7 +260,7 @@ def test_a_model_of_mixed_precision_is_exported_in_float32(tmp_path, stacked):
     x = np.random.default_rng(0).random((9, 5), np.float32)
 
     loaded = source.load_model(tmp_path / "model.keras")
-    found = Inference(loaded).probabilities(x)
+    found = loaded.endpoints()["classify"].function(x)["probabilities"]
     np.testing.assert_allclose(found, loaded.predict(x, verbose=0), atol=1e-6)
     np.testing.assert_allclose(found, model.predict(x, verbose=0), atol=0.02)
 

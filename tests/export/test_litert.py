@@ -7,9 +7,11 @@ import pytest
 
 from export import litert, measure, runners, verify
 from export.runners import LiteRT, VerificationError
+from keras_dgm.serving import Endpoint
 
+PORTABLE = {"classify", "embed", "generate", "analogies", "style", "restyle"}
 FULL = [f"model_{precision}.tflite" for precision in litert.FORMATS]
-CLASSIFIERS = [f"classifier_{precision}.tflite" for precision in litert.FORMATS]
+CLASSIFIERS = [f"classify_{precision}.tflite" for precision in litert.FORMATS]
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +27,7 @@ def test_inference_files_hold_built_in_operations_and_no_variables(folder, name)
     assert "FULLY_CONNECTED" in builtin
     assert builtin & verify.STATEFUL == set()
     signatures = set(LiteRT(folder / name).signatures)
-    assert signatures == ({"classify", "embed", "generate"} if name in FULL else {"classify"})
+    assert signatures == (PORTABLE if name in FULL else {"classify"})
 
 
 def test_float32_answers_as_keras(folder, trained):
@@ -52,7 +54,7 @@ def test_a_smaller_file_errs_about_as_often(folder, trained, name):
 
 
 def test_int8_takes_and_gives_floats_and_computes_in_integers(folder):
-    file = LiteRT(folder / "classifier_int8.tflite")
+    file = LiteRT(folder / "classify_int8.tflite")
     (details,) = file._interpreter.get_input_details()
     dtypes = {tensor["dtype"] for tensor in file._interpreter.get_tensor_details()}
 
@@ -120,7 +122,7 @@ def test_the_browser_files_agree_with_the_examples_in_their_card(folder):
 
     assert card["num_classes"] == len(card["class_names"]) == 10
     assert len(card["examples"]) == 10
-    for name in ("classifier", "style", "analogies"):
+    for name in ("classify", "style", "restyle"):
         file = LiteRT(folder / "browser" / card["files"][name])
         inputs = file._interpreter.get_input_details()
         assert [d["shape"][0] for d in inputs] == [1]
@@ -139,7 +141,7 @@ def test_the_card_lists_the_files(folder):
 
 def test_an_unknown_precision_is_refused(tmp_path):
     with (
-        litert.Functions({"f": litert.Endpoint(lambda: {"y": 1.0}, [])}) as functions,
+        litert.Functions({"f": Endpoint(lambda: {"y": 1.0}, ())}) as functions,
         pytest.raises(ValueError, match="`precision` must be one of"),
     ):
         functions.write(tmp_path / "file", ["f"], "float8")

@@ -26,7 +26,7 @@ def test_the_saved_model(saved_model, trained, expected):
 
 
 def test_a_litert_file(bundle, trained, expected):
-    model = openvino.Core().read_model(bundle / "litert" / "browser" / "classifier.tflite")
+    model = openvino.Core().read_model(bundle / "litert" / "browser" / "classify.tflite")
     run = compiled(model)
     found = [run([x[None]])[0][0] for x in trained.data.x_test[:64]]
 

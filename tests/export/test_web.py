@@ -16,7 +16,7 @@ def small_bundle(tmp_path):
     browser = folder / "litert" / "browser"
     browser.mkdir(parents=True)
     (folder / "bundle.json").write_text('{"format": 1, "name": "small", "version": 1}')
-    files = {key: f"{key}.tflite" for key in ("classifier", "style", "analogies")}
+    files = {key: f"{key}.tflite" for key in ("classify", "style", "restyle")}
     for file in files.values():
         (browser / file).write_bytes(b"TFL3")
     (browser / "labels.txt").write_text("a\nb\n")
@@ -70,9 +70,9 @@ def test_command_writes_a_complete_folder(small_bundle, packages, tmp_path):
             *(f"litert/wasm/{name}" for name in web.WASM),
             "model/model.json",
             "model/labels.txt",
-            "model/classifier.tflite",
+            "model/classify.tflite",
             "model/style.tflite",
-            "model/analogies.tflite",
+            "model/restyle.tflite",
         }
         (output / "stale").touch()
     assert not [path for path in tmp_path.iterdir() if path.name.startswith(".")]
