@@ -1,8 +1,8 @@
 """Requests with the answers that Keras gives: what every artifact is held against.
 
-A case is a dict {"signature", "inputs", "outputs"} of NumPy arrays, or {"signature", "inputs",
-"code"} where the request must be refused. `outputs` come from the Keras model's own methods, never
-from the exported functions.
+A case is a dict {"signature", "inputs", "outputs"} of NumPy arrays; {"signature", "inputs", "code"}
+where the request must be refused; or without either where the answer must be finite. `outputs` come
+from the Keras model's own methods, never from the exported functions.
 """
 
 import numpy as np
@@ -16,26 +16,42 @@ NUM_EXAMPLES = 16
 
 
 def examples(source, count=NUM_EXAMPLES):
-    """Inputs [count, D]: of the test set, or images that the model generates, and their labels."""
+    """Inputs [count, D] and their labels: of the test set, or images that the model generates.
+
+    Of a smaller test set the training set; of both smaller, its rows again, without their labels.
+    """
     data = source.data
-    if data is not None:
-        for x, y in ((data.x_test, data.y_test), (data.x_train, data.y_train)):
-            if len(x) >= count:
-                return x[:count], y[:count]
-    return generated(source.model, count), np.full(count, -1, np.int32)
+    if data is None:
+        return generated(source.model, count), np.full(count, -1, np.int32)
+    x, y = data.x_test, data.y_test
+    if len(x) < count:
+        x, y = data.x_train, data.y_train
+    rows = np.arange(count)
+    return x[rows % len(x)], np.where(rows < len(x), y[rows % len(x)], -1).astype(np.int32)
 
 
 def generated(model, count, seed=0):
-    """Images [count, D] that the model generates from z ~ N(0, I), every class in turn."""
+    """Images [count, D] that the model generates from z ~ N(0, I), every class in turn.
+
+    Raises:
+        ValueError: if it does not take them: means of counts, say, are no counts.
+    """
     z = np.random.default_rng(seed).standard_normal((count, model.latent_dim)).astype(np.float32)
     images = model.samples(z)  # [K, N, D]
-    return images[np.arange(count) % len(images), np.arange(count)]
+    x = images[np.arange(count) % len(images), np.arange(count)]
+    features = model.features_input()
+    if not np.all(features.accepts(tf.constant(x))):
+        raise ValueError(
+            f"`dataset` must be given with a model whose x must {features.rule}, which the means "
+            "that it generates do not"
+        )
+    return x
 
 
 def cases(source):
     """Cases for every signature, and some that must be refused."""
-    x, _ = examples(source)
     endpoints = source.model.endpoints()
+    x, _ = examples(source)
     default, endpoint = next(iter(endpoints.items()))
     (features,) = endpoint.inputs
     found = []
@@ -48,6 +64,11 @@ def cases(source):
             refused(signature, {**inputs, i.name: tensor})
             for i in each.inputs
             for tensor in i.broken(x)
+        ]
+        found += [
+            extreme(signature, {**inputs, i.name: tensor}, name)
+            for i in each.inputs
+            for tensor in i.extreme(x)
         ]
     answered = found[0]["outputs"]
     files = strings([tf_example(row) for row in x])
@@ -96,6 +117,11 @@ def case(signature, inputs, outputs, endpoint=None):
 
 def refused(signature, inputs):
     return {"signature": signature, "inputs": inputs, "code": capi.INVALID_ARGUMENT}
+
+
+def extreme(signature, inputs, endpoint):
+    """A request far from all data."""
+    return {"signature": signature, "inputs": inputs, "endpoint": endpoint}
 
 
 def strings(values):

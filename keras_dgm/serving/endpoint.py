@@ -45,6 +45,10 @@ class Input:
         """Tensors that break a rule and must be refused."""
         return []
 
+    def extreme(self, x: np.ndarray) -> list[np.ndarray]:
+        """Tensors like `examples` that break none and lie far out."""
+        return []
+
 
 @dataclasses.dataclass(frozen=True)
 class Features(Input):
@@ -68,6 +72,16 @@ class Features(Input):
         strange = [np.full_like(x, value) for value in (np.nan, np.inf)]
         refused = [rows for rows in strange if not np.all(self.accepts(tf.constant(rows)))]
         return [*refused, x[:0], x[:, :-1]]
+
+    def extreme(self, x):
+        values = np.array([-1e4, -1, 0, 1, 1e4], np.float32)
+        far = np.random.default_rng(0).choice(values, x.shape)
+        found = [self._accepted(rows, x) for rows in (np.zeros_like(x), np.ones_like(x), far)]
+        return [rows for rows in found if np.all(self.accepts(tf.constant(rows)))]
+
+    def _accepted(self, rows, x):
+        """The rows, with those of x where a number is not allowed."""
+        return np.where(self.accepts(tf.constant(rows)), rows, x)
 
 
 @dataclasses.dataclass(frozen=True)
