@@ -101,9 +101,9 @@ class M2(GenerativeClassifier):
         for name, network in own.items():
             networks.check_own(network, name)
         self._own_networks = own
-        self.classifier = classifier
-        self.encoder = encoder and networks.ConditionalNetwork(encoder, num_classes)
-        self.decoder = decoder and networks.ConditionalNetwork(decoder, num_classes)
+        self.classifier: Any = classifier
+        self.encoder: Any = encoder and networks.ConditionalNetwork(encoder, num_classes)
+        self.decoder: Any = decoder and networks.ConditionalNetwork(decoder, num_classes)
         self.labeled_fraction = tf.Variable(1.0, trainable=False)
 
     def build_networks(self, width: int) -> None:
