@@ -61,7 +61,8 @@ def test_the_page_shows_what_applies_and_says_why_the_rest_does_not(runs, model,
     assert all(page.images.values())
     assert {line.split(":")[0] for line in page.left_out} == left_out
     if "styles" in left_out and model == "m1+m2":
-        assert "styles: it needs 2 latent dimensions; the model has 10" in page.left_out
+        reason = "`model` must have a latent_dim of 2, got one of 10"
+        assert f"styles: {reason}" in page.left_out
 
 
 def test_the_captions_hold_the_errors(runs):
