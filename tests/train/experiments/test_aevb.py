@@ -29,15 +29,15 @@ def wake_sleep(**options):
 def test_each_phase_trains_its_network(likelihood):
     """The decoder climbs log p(x|z) at z ~ q(z|x), the encoder log q(z|x) at dreams."""
     model, x = wake_sleep(likelihood=likelihood), tf.constant(builders.examples()[0])
-    wake_noise, z, x_noise = model.sample_noise(len(x))
+    wake_noise, z, x_seed = model.sample_noise(len(x))
 
     with tf.GradientTape() as tape:
-        loss = model.objective(x, None, (wake_noise, z, x_noise), training=True).loss
+        loss = model.objective(x, None, (wake_noise, z, x_seed), training=True).loss
     found = tape.gradient(loss, model.trainable_variables)
 
     qz_x = model.qz_x(x)
     awake_z = qz_x.mean() + qz_x.stddev() * wake_noise
-    dreamt_x = model.dream(model.px_z(z), x_noise)
+    dreamt_x = model.px_z(z).sample(seed=x_seed)
     with tf.GradientTape(persistent=True) as tape:
         wake = -model.px_z(awake_z.numpy()).log_prob(x)
         sleep = -model.qz_x(dreamt_x.numpy()).log_prob(z)
@@ -66,8 +66,8 @@ def test_dreams_leave_the_true_posterior_alone():
         decoder=linear.model.decoder,
         dtype="float64",
     )
-    z, noise = model.sample_noise(20_000)[1:]
-    dreams = model.dream(model.px_z(z), noise)
+    z, x_seed = model.sample_noise(20_000)[1:]
+    dreams = model.px_z(z).sample(seed=x_seed)
     qz_x = model.qz_x(dreams)
     score = (z - qz_x.mean()) / qz_x.stddev()
 
