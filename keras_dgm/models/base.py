@@ -10,6 +10,7 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from keras_dgm import checks, likelihoods
+from keras_dgm.distributions import full_precision
 from keras_dgm.likelihoods import Likelihood
 from keras_dgm.preprocessing import inverse_of
 from keras_dgm.serving import folding, saved_model
@@ -189,7 +190,7 @@ class DeepGenerativeModel(keras.Model):
     def to_data(self, params: tf.Tensor) -> tf.Tensor:
         """The mean of p(x|.), as raw data [..., D], of what the decoder puts out for it."""
         size = self.likelihood.mean_size(self.observation_dim)
-        x = self.likelihood.mean(params[..., :size])
+        x = self.likelihood.mean(full_precision(params[..., :size]))
         return x if self.preprocessor is None else inverse_of(self.preprocessor)(x)
 
     def mean_stages(self) -> list[Any]:
@@ -270,8 +271,15 @@ class DeepGenerativeModel(keras.Model):
 
     def take_facts(self, facts: DataFacts) -> None:
         """Go by these facts of the training data from here on."""
+        unseen = self.facts.unseen_classes if self.facts else []
         self.facts = facts
         self.num_examples.assign(facts.num_examples)
+        if facts.unseen_classes != unseen:
+            self.trace_anew()
+
+    def trace_anew(self) -> None:
+        """Compile the steps again: what they hold as a constant has changed."""
+        self.train_function = self.test_function = self.predict_function = None
 
     # Training.
 
