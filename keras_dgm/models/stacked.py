@@ -103,6 +103,7 @@ class StackedM1M2(GenerativeClassifier):
             latent_dim,
             hidden_units,
             likelihood="gaussian",
+            seed=seed,
             dtype=self.dtype_policy,
             **m2_options,
         )

@@ -202,8 +202,12 @@ def test_batch_normalization_takes_the_statistics_of_the_rows_that_it_sees(slot)
     np.testing.assert_allclose(normal.moving_mean, 0.25 * rows.mean(axis=0), rtol=1e-4, atol=1e-6)
 
 
-@EVERY_SLOT
-@pytest.mark.parametrize("mode", ["core", "graph"])
+COMPILED = ["encoder of M1", "classifier of M2", "decoder of M1+M2"]
+
+
+@pytest.mark.parametrize(
+    ("slot", "mode"), [*((s, "eager") for s in SLOTS), *((s, "core") for s in COMPILED)]
+)
 def test_regularizers_and_added_losses_count(slot, mode):
     """In the loss of `fit` and of `evaluate`, by as much as they say, and in the gradient."""
     plain, costly = (
@@ -305,7 +309,7 @@ def test_networks_are_refused_in_the_constructor_by_argument(slot, kind):
             kinds[make](**arguments)
 
 
-@pytest.mark.parametrize("slot", ["encoder of M1", "classifier of M2", "decoder of M1+M2"])
+@pytest.mark.parametrize("slot", COMPILED)
 def test_a_loaded_and_an_exported_model_answer_as_the_trained_one(slot, tmp_path):
     layers = Watched(), keras.layers.BatchNormalization(), keras.layers.Dropout(0.3)
     model = builders.compiled(model_with(slot, *layers), "adam")
