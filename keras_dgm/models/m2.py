@@ -116,7 +116,7 @@ class M2(GenerativeClassifier):
             self.encoder = networks.ConditionalMLP(K, self.hidden_units, 2 * Z, **options)
         if self.decoder is None:
             self.decoder = networks.ConditionalMLP(K, self.hidden_units, params_size, **options)
-        inputs = self.inputs_dim
+        inputs = self.view.inputs_dim
         networks.build(self.classifier, (None, inputs), K, name="classifier")
         networks.build(self.encoder, [(None, 1, inputs), (1, K)], 2 * Z, name="encoder")
         networks.build(self.decoder, [(None, K, Z), (1, K)], params_size, name="decoder")
@@ -125,12 +125,12 @@ class M2(GenerativeClassifier):
 
     def qy_x(self, x: tf.Tensor, training: bool = False) -> Any:
         """q(y|x); a class that had no label in training has the probability 0."""
-        logits = self.classifier(self.as_inputs(x), training=training)
+        logits = self.classifier(self.view.inputs(x), training=training)
         return distributions.categorical(self.only_seen(logits))
 
     def qz_xy(self, x: tf.Tensor, y: tf.Tensor, training: bool = False) -> Any:
         """q(z|x,y) of integers y [B, S] or [1, S]; batch shape [B, S]."""
-        inputs = self.as_inputs(x)[:, None]
+        inputs = self.view.inputs(x)[:, None]
         return distributions.diagonal_normal(self.encoder([inputs, y], training=training))
 
     def px_yz(
@@ -179,7 +179,7 @@ class M2(GenerativeClassifier):
         z = distributions.reparameterize(qz_xy, noise)
         pz = distributions.standard_normal_like(qz_xy)
         x = x[:, None]
-        px_yz = self.px_yz(y, z, training, self.observed(x))
+        px_yz = self.px_yz(y, z, training, self.view.observed(x))
         return bounds.labeled_bound(x, y, px_yz, qz_xy, pz, self.py())
 
     def bound(
@@ -239,7 +239,7 @@ class M2(GenerativeClassifier):
         z = distributions.reparameterize(qz_xy, noise)
         pz = distributions.standard_normal_like(qz_xy)
         x = x[:, None, None]
-        px_yz = self.px_yz(y, z, observed=self.observed(x))
+        px_yz = self.px_yz(y, z, observed=self.view.observed(x))
         log_w = bounds.log_weights(x, z, px_yz, qz_xy, pz)
         return log_w._replace(kl=log_w.kl - self.py().log_prob(y))
 
@@ -254,13 +254,13 @@ class M2(GenerativeClassifier):
 
     def decode(self, y: tf.Tensor, z: tf.Tensor) -> tf.Tensor:
         z = tf.cast(z, self.variable_dtype)
-        return self.to_data(self.decoder([z, y], training=False))
+        return self.view.to_data(self.decoder([z, y], training=False))
 
     # Serving.
 
     def deployed(self, softplus: Callable | None = None) -> DeployedM2:
         features = folding.stages_of_preprocessor(self.preprocessor)
-        return DeployedM2(self, features, self.mean_stages(), softplus)
+        return DeployedM2(self, features, self.view.data_stages(), softplus)
 
     def embed_endpoint(self, deployed: DeployedM2) -> Endpoint:
         return Endpoint(
