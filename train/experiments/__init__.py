@@ -1,0 +1,1 @@
+"""What reproduces papers and measures."""
