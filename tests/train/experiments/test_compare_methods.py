@@ -153,7 +153,7 @@ def test_every_baseline_learns(name, problem, data_dir, monkeypatch):
     assert np.allclose(answer.probs.sum(axis=1), 1) and answer.probs.min() >= 0
     assert np.mean(answer.probs.argmax(axis=1) != draw.y_test) < 0.2
     assert {k: answer.setting[k] for k in method.grid[0]} in method.grid
-    json.dumps(method.settings)
+    assert " 0x" not in json.dumps(method.settings)
 
 
 def test_label_spreading_is_scikit_learn_s(data_dir):

@@ -1,6 +1,7 @@
 """The baselines: scikit-learn's classifiers and the transductive SVM, tuned on the labels alone."""
 
 import dataclasses
+import re
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -22,6 +23,7 @@ from train.experiments.compare import features, tuning
 UNLABELED = -1
 # Cross-validation of what also learns from unlabelled rows sees this many of them at most.
 TUNING_UNLABELED = 2000
+SPREADING_ITERATIONS = 300
 
 
 class Answer(NamedTuple):
@@ -61,9 +63,12 @@ class Classifier:
     def settings(self):
         """What decides its results."""
         classifier = self.make(np.eye(2), 0, **self.grid[0])
-        return {"classifier": " ".join(repr(classifier).split()), "grid": list(self.grid)} | (
-            {} if self.max_work == np.inf else {"max_work": self.max_work}
-        )
+        settings = {"classifier": described(classifier), **tuned(self.grid)}
+        if self.semi_supervised:
+            settings["tuning_unlabeled"] = TUNING_UNLABELED
+        if self.max_work < np.inf:
+            settings["max_work"] = self.max_work
+        return settings
 
     def __call__(self, x_labeled, y_labeled, x_unlabeled, x_test, seed, num_classes):
         """An `Answer`; arrays as in `problems.Draw`."""
@@ -121,7 +126,7 @@ class Spreading:
     @property
     def settings(self):
         """What decides its results."""
-        return {"grid": list(self.grid)}
+        return {"max_iter": SPREADING_ITERATIONS, **tuned(self.grid)}
 
     def __call__(self, x_labeled, y_labeled, x_unlabeled, x_test, seed, num_classes):
         """An `Answer`; arrays as in `problems.Draw`."""
@@ -133,7 +138,9 @@ class Spreading:
 
         def fit(y, setting):
             graph = adjacency(nearest[:, : setting["n_neighbors"]], len(nearest))
-            model = LabelSpreading(kernel=lambda *_: graph, alpha=setting["alpha"], max_iter=300)
+            model = LabelSpreading(
+                kernel=lambda *_: graph, alpha=setting["alpha"], max_iter=SPREADING_ITERATIONS
+            )
             with np.errstate(invalid="ignore"):  # 0 / 0 far from labels.
                 model.fit(x_train, np.concatenate([y, np.full(len(x_unlabeled), UNLABELED)]))
             reached = np.nan_to_num(model.label_distributions_)
@@ -149,6 +156,16 @@ class Spreading:
             return Answer(probs[num_labeled:], setting)
         around = index.kneighbors(x_test, setting["n_neighbors"], return_distance=False)
         return Answer(normalised(probs[around].mean(axis=1)), setting)
+
+
+def described(classifier):
+    """A classifier in one line, without the addresses of functions."""
+    return re.sub(r" at 0x\w+", "", " ".join(repr(classifier).split()))
+
+
+def tuned(grid):
+    """What decides which setting is chosen, and from what features."""
+    return {"grid": list(grid), "folds": tuning.MAX_FOLDS, "sparse_from": features.SPARSE}
 
 
 def adjacency(nearest, num_rows):

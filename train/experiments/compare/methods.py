@@ -24,7 +24,7 @@ class Ours:
     @property
     def settings(self):
         """What decides its results."""
-        return {"classifier": " ".join(repr(self.classifier(0)).split())}
+        return {"classifier": baselines.described(self.classifier(0))}
 
     def __call__(self, x_labeled, y_labeled, x_unlabeled, x_test, seed, num_classes):
         """An `Answer`; arrays as in `problems.Draw`."""
