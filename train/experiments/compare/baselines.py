@@ -198,7 +198,7 @@ def rbf_svm(x, seed, C, gamma):
 
 def extra_trees(x, seed, max_features, min_samples_leaf):
     return ExtraTreesClassifier(
-        200, max_features=max_features, min_samples_leaf=min_samples_leaf, random_state=seed
+        max_features=max_features, min_samples_leaf=min_samples_leaf, random_state=seed
     )
 
 

@@ -72,20 +72,20 @@ METHODS: dict[str, Any] = {
     "self-training": Classifier(
         "self-training",
         baselines.self_training,
-        grid(C=[1.0, 0.1, 10.0], threshold=[0.8, 0.95]),
+        grid(C=[1.0, 0.1, 10.0], threshold=[0.9]),
         semi_supervised=True,
         max_work=5e5,
     ),
     "gradient-boosting": Classifier(
         "gradient boosting",
         baselines.gradient_boosting,
-        grid(min_samples_leaf=[3, 1, 8]),
+        grid(min_samples_leaf=[2, 5]),
         max_work=1e5,
     ),
     "tsvm": Classifier(
         "TSVM",
         baselines.transductive_svm,
-        grid(C_unlabeled=[0.2, 0.02, 1.0], gamma=[1.0, 0.1]),
+        grid(C_unlabeled=[0.2, 1.0], gamma=[1.0, 0.1]),
         semi_supervised=True,
         logits=True,
     ),
