@@ -165,7 +165,8 @@ def described(classifier):
 
 def tuned(grid):
     """What decides which setting is chosen, and from what features."""
-    return {"grid": list(grid), "folds": tuning.MAX_FOLDS, "sparse_from": features.SPARSE}
+    settings = [" ".join(f"{key}={value}" for key, value in one.items()) for one in grid]
+    return {"grid": settings, "folds": tuning.MAX_FOLDS, "sparse_from": features.SPARSE}
 
 
 def adjacency(nearest, num_rows):

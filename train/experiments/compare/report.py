@@ -52,7 +52,8 @@ def markdown(facts):
         for name, of_problem in facts["problems"].items()
         if of_problem["rows"]["rarest"] * of_problem["rows"]["classes"] < UNEVEN
     }
-    parts = [HEAD, f"## Over {len(facts['ranked'])} problems\n", methods_table(facts)]
+    finished = f"## Over the {len(facts['ranked'])} problems that all methods have finished\n"
+    parts = [HEAD, finished, methods_table(facts)]
     if facts["ours"]:
         parts += ["## keras_dgm and the best baseline\n", ours_text(facts["ours"])]
         parts += [differences_table(facts)]
