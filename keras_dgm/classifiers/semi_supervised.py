@@ -9,9 +9,9 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from keras_dgm import checks
+from keras_dgm import checks, networks
 from keras_dgm.classifiers.labels import UNKNOWN, encode, known
-from keras_dgm.data.columns import Column
+from keras_dgm.data.columns import columns_of
 from keras_dgm.models import M2
 from keras_dgm.preprocessing import TableEncoder
 
@@ -29,6 +29,8 @@ class SemiSupervisedClassifier(ClassifierMixin, BaseEstimator):
         latent_dim: the size of z, what the class does not say.
         hidden_units: widths of the hidden layers of each network.
         alpha: weight of the classification loss, as of `M2`.
+        classifier_l2: weight of the squares of the weights of q(y|x). Without it, the labels alone
+            make q(y|x) so sure that the other rows cannot correct it.
         labels_first: steps on the labelled rows alone, before the others.
         steps: steps on all rows.
         batch_size: rows of a step.
@@ -56,6 +58,7 @@ class SemiSupervisedClassifier(ClassifierMixin, BaseEstimator):
         latent_dim: int = 5,
         hidden_units: Sequence[int] = (96,),
         alpha: float = 10.0,
+        classifier_l2: float = 0.05,
         labels_first: int = 300,
         steps: int = 2000,
         batch_size: int = 64,
@@ -66,6 +69,7 @@ class SemiSupervisedClassifier(ClassifierMixin, BaseEstimator):
         self.latent_dim = latent_dim
         self.hidden_units = hidden_units
         self.alpha = alpha
+        self.classifier_l2 = classifier_l2
         self.labels_first = labels_first
         self.steps = steps
         self.batch_size = batch_size
@@ -85,10 +89,17 @@ class SemiSupervisedClassifier(ClassifierMixin, BaseEstimator):
         keras.utils.set_random_seed(seed)
         encoder = TableEncoder(columns_of(X))
         encoder.adapt(X)
+        num_classes, hidden_units = len(self.classes_), tuple(self.hidden_units)
         self.model_ = M2(
-            len(self.classes_),
+            num_classes,
             self.latent_dim,
-            tuple(self.hidden_units),
+            hidden_units,
+            classifier=networks.mlp(
+                hidden_units,
+                num_classes,
+                "relu",
+                kernel_regularizer=keras.regularizers.L2(self.classifier_l2),
+            ),
             alpha=self.alpha,
             activation="relu",
             likelihood=encoder.likelihood(),
@@ -138,12 +149,3 @@ class SemiSupervisedClassifier(ClassifierMixin, BaseEstimator):
         tags.input_tags.allow_nan = True
         tags.non_deterministic = True
         return tags
-
-
-def columns_of(X: np.ndarray) -> tuple[Column, ...]:
-    """The columns of an array: binary those that hold 0 and 1 alone, real the others."""
-    binary = (((X == 0) | (X == 1) | np.isnan(X)).all(axis=0)) & (np.nanmin(X, 0) < np.nanmax(X, 0))
-    return tuple(
-        Column(str(index), "binary", (0, 1)) if is_binary else Column(str(index), "real")
-        for index, is_binary in enumerate(binary)
-    )

@@ -117,6 +117,7 @@ class GenerativeClassifier(DeepGenerativeModel):
             data.training(batch_size, seed, epoch, shuffle=True),
             steps_per_epoch=data.steps,
             callbacks=[StopNotFinite()],
+            shuffle=False,
             verbose=0,
         )
 
