@@ -36,8 +36,9 @@ class FitConfig:
     num_labeled: NonNegative | None = None
     """Training labels to keep, the same number for each class; None: all."""
     model: ModelName = "m1+m2"
-    """By default m2 for data of one's own, m1+m2 for others. m1 (its features go to an RBF SVM), m2 on x, the stack of both, or conditional: whole images
-    from their middle, with the settings of m1 but for num-samples and kl-warmup."""
+    """m1 (its features go to an RBF SVM), m2 on x, the stack of both, or conditional: whole images
+    from their middle, with the settings of m1 but for num-samples and kl-warmup. By default m2 for
+    data of one's own, m1+m2 for others."""
     m1_from: Path | None = None
     """An m1.keras to stack M2 on instead of training an M1."""
     recipe: str = "default"
