@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from keras_dgm import checks
+from keras_dgm import checks, likelihoods
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.int64, np.bool_, np.float16, np.float64])
@@ -42,8 +42,16 @@ WIDE = np.zeros([3, 2, 4])
         (np.array([[1.0, -np.inf]]), {}, r"got -inf at index \(0, 1\)"),
         (np.array([[1e300]]), {}, r"`x` must be finite in float32, got 1e\+300 at index \(0, 0\)"),
         (WIDE, {"width": 7}, r"`x` must have 7 features an example, got 8 \(shape \(3, 2, 4\)\)"),
-        (WIDE - 1, {"unit_interval": True}, r"`x` must lie in \[0, 1\].*got -1.0 at index \(0, 0"),
-        ([[0, 255]], {"unit_interval": True}, r"`x` must lie in \[0, 1\].*got 255 at index \(0, 1"),
+        (
+            WIDE - 1,
+            {"likelihood": likelihoods.Bernoulli()},
+            r"`x` must lie in \[0, 1\].*got -1.0 at index \(0, 0",
+        ),
+        (
+            [[0, 255]],
+            {"likelihood": likelihoods.Bernoulli()},
+            r"`x` must lie in \[0, 1\].*got 255 at index \(0, 1",
+        ),
         (NAN, {"argument": "x_valid"}, "^`x_valid` must be finite"),
     ],
 )
@@ -53,7 +61,7 @@ def test_bad_features(x, options, message):
 
 
 def test_unit_interval_includes_its_ends():
-    checks.check_features([[0.0, 1.0]], unit_interval=True)
+    checks.check_features([[0.0, 1.0]], likelihood=likelihoods.Bernoulli())
 
 
 @pytest.mark.parametrize("dtype", [np.int8, np.int64, np.uint8])

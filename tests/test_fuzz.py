@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 import export.cli
 import keras_dgm as dgm
 from export import bundle, source
-from keras_dgm import checks
+from keras_dgm import checks, likelihoods
 from train import cli, config
 
 X = np.random.default_rng(0).normal(size=[30, 3]).astype(np.float32)
@@ -150,8 +150,10 @@ def test_label_arrays(y, num_labeled, num_classes, seed):
 @cases(500)
 @hypothesis.given(ANY_ARRAY | st.lists(st.lists(st.floats())) | st.text(), st.booleans())
 def test_features(x, unit_interval):
+    likelihood = likelihoods.Bernoulli() if unit_interval else None
+
     def check():
-        rows = checks.check_features(x, unit_interval=unit_interval)
+        rows = checks.check_features(x, likelihood=likelihood)
         assert rows.dtype == np.float32 and np.isfinite(rows).all()
         assert rows.shape == (len(x), math.prod(np.shape(x)[1:]))
 

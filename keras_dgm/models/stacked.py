@@ -132,9 +132,17 @@ class StackedM1M2(GenerativeClassifier):
         return self.active(observation.location)
 
     def active(self, z1: tf.Tensor) -> tf.Tensor:
+        return tf.gather(z1, self.known_dims(), axis=-1)
+
+    def known_dims(self) -> list[int]:
+        """The dimensions of z1 that M2 models.
+
+        Raises:
+            ValueError: if they are not known yet.
+        """
         if self.active_dims is None:
             raise ValueError("`active_dims` must be given, or found by `fit`, before a call")
-        return tf.gather(z1, self.active_dims, axis=-1)
+        return self.active_dims
 
     def check_features(self, x: Any) -> np.ndarray:
         return self.m1.check_features(x)
@@ -203,9 +211,10 @@ class StackedM1M2(GenerativeClassifier):
     # Data.
 
     def learn_facts(self, data: Any) -> None:
+        dims = self.active_dims or self.find_active_dims(data)
         super().learn_facts(data)
         if self.active_dims is None:
-            self.choose_dims(self.find_active_dims(data))
+            self.choose_dims(dims)
 
     def take_facts(self, facts: DataFacts) -> None:
         super().take_facts(facts)
@@ -217,9 +226,14 @@ class StackedM1M2(GenerativeClassifier):
         if self.built and self.m2.input_dim != len(active_dims):
             m2 = M2.from_config(self.m2.get_config())
             m2.seed_generator = self.seed_generator
-            del self.m2
+            if self.facts is not None:
+                m2.take_facts(self.facts)
+            # As Keras' own layers do where they change once they are built.
+            self._tracker.unlock()
+            self._tracker.untrack(self.m2)
             self.m2 = m2
             self.build(None)
+        self.trace_anew()
 
     def find_active_dims(self, data: Any) -> list[int]:
         """The dimensions of z1 that have not collapsed.
@@ -248,7 +262,7 @@ class StackedM1M2(GenerativeClassifier):
     def decode(self, y: tf.Tensor, z: tf.Tensor) -> tf.Tensor:
         """The mean of p(x|z1) at the mean of p(z1|y,z2), [B, S, D]; collapsed dimensions are 0."""
         z1 = self.m2.decode(y, z)
-        scatter = tf.one_hot(self.active_dims, self.m1.latent_dim, dtype=z1.dtype)
+        scatter = tf.one_hot(self.known_dims(), self.m1.latent_dim, dtype=z1.dtype)
         return self.m1.decode(z1 @ scatter)
 
     # Serving.
@@ -257,9 +271,10 @@ class StackedM1M2(GenerativeClassifier):
         return self.m1.features_input()
 
     def deployed(self, softplus: Callable | None = None) -> DeployedM2:
-        features = self.m1.feature_stages(self.active_dims)
-        z1 = folding.Columns(tuple(range(len(self.active_dims))))
-        return DeployedM2(self.m2, features, [z1, *self.m1.data_stages(self.active_dims)], softplus)
+        dims = self.known_dims()
+        features = self.m1.feature_stages(dims)
+        z1 = folding.Columns(tuple(range(len(dims))))
+        return DeployedM2(self.m2, features, [z1, *self.m1.data_stages(dims)], softplus)
 
     def embed_endpoint(self, deployed: DeployedM2) -> Endpoint:
         def reference(x):

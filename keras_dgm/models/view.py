@@ -10,6 +10,7 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from keras_dgm import checks
+from keras_dgm.distributions import full_precision
 from keras_dgm.likelihoods import Likelihood
 from keras_dgm.preprocessing import inverse_of
 from keras_dgm.serving import folding
@@ -108,7 +109,8 @@ class View:
 
     def to_data(self, params: tf.Tensor) -> tf.Tensor:
         """The mean of p(x|.), as raw data [..., D], of what the decoder puts out for it."""
-        x = self.likelihood.mean(params[..., : self.likelihood.mean_size(self.dim)])
+        size = self.likelihood.mean_size(self.dim)
+        x = self.likelihood.mean(full_precision(params[..., :size]))
         return x if self._inverse is None else self._inverse(x)
 
     # Serving.

@@ -84,8 +84,15 @@ class TrainableModel(keras.Model):
 
     def take_facts(self, facts: DataFacts) -> None:
         """Go by these facts of the training data from here on."""
+        unseen = self.facts.unseen_classes if self.facts else []
         self.facts = facts
         self.num_examples.assign(facts.num_examples)
+        if facts.unseen_classes != unseen:
+            self.trace_anew()
+
+    def trace_anew(self) -> None:
+        """Compile the steps again: what they hold as a constant has changed."""
+        self.train_function = self.test_function = self.predict_function = None
 
     # Training.
 

@@ -24,8 +24,13 @@ def spread(model):
     rng = np.random.default_rng(0)
     for weight in model.trainable_variables:
         weight.assign_add(rng.normal(0, 0.4, weight.shape))
-    gaussian(model.encoder, scale=0.2, log_variance=0.4)
+    gaussian(encoder_of(model), scale=0.2, log_variance=0.4)
     return model
+
+
+def encoder_of(model):
+    """The encoder of the uppermost latent variable."""
+    return getattr(model, "m2", model).encoder
 
 
 def gaussian(network, scale, log_variance):
@@ -58,7 +63,7 @@ def one_dimensional_stack():
     options = {"hidden_units": (4,), "active_dims": [1], "class_prior": [0.2, 0.3, 0.5]}
     model = dgm.StackedM1M2(below, K, 1, dtype="float64", **options)
     model.build((None, builders.D))
-    gaussian(spread(model).decoder, scale=1.0, log_variance=-1.0)
+    gaussian(spread(model).m2.decoder, scale=1.0, log_variance=-1.0)
     return model
 
 
@@ -82,7 +87,7 @@ def log_p_xy_of_m2(model, x):
 
 def log_p_xy_of_stack(model, x):
     """[N, K], by the grid for each of the collapsed and the active dimension of z1, and z2."""
-    log_p_z1_y = log_p_xy_of_m2(model, GRID[:, None]) + np.log(GRID[1] - GRID[0])  # [G, K]
+    log_p_z1_y = log_p_xy_of_m2(model.m2, GRID[:, None]) + np.log(GRID[1] - GRID[0])  # [G, K]
     z1 = np.stack(np.meshgrid(GRID, GRID, indexing="ij"), axis=-1)  # [G, G, 2], the active one last
     log_px_z1 = np.stack([model.m1.px_z(tf.constant(z1)).log_prob(row).numpy() for row in x])
     log_px_active = special.logsumexp(log_px_z1 + LOG_PRIOR[:, None], axis=1)  # [N, G]

@@ -29,5 +29,5 @@ def test_bayes_rule(make, log_p_xy):
 
 
 def test_m1_has_no_classes():
-    with pytest.raises(ValueError, match="`model` must be an M2 or StackedM1M2, got <M1"):
+    with pytest.raises(ValueError, match="`model` must model classes; M1 models none"):
         evaluation.posterior_probs(models.one_dimensional_m1(), models.binary(), verbose=0)

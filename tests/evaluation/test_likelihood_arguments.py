@@ -78,7 +78,7 @@ def test_components_have_the_density():
     found = estimate(model, x, 20)
 
     assert np.all(np.isfinite(found.log_p))
-    assert likelihood.observations(model, x, None, 0).shape == (len(x), 4)
+    assert likelihood.observations(model, x, True, 0).shape == (len(x), 4)
 
 
 def test_one_sample_has_no_standard_error():
@@ -101,11 +101,10 @@ BAD = {
     "a negative seed": ({"seed": -1}, "`seed` must be an integer of at least 0, got -1"),
     "too narrow": ({"x": X[:, 1:]}, "`x` must have 6 features an example, got 5"),
     "outside": ({"x": 2 * X}, r"`x` must lie in \[0, 1\]"),
-    "not built": ({"model": dgm.M1(2, (4,))}, "`model` must be an M1, M2 or StackedM1M2 that has"),
-    "no model": ({"model": None}, "`model` must be an M1, M2 or StackedM1M2 .* got None"),
-    "not binary": (
-        {"model": builders.m1(likelihood="gaussian"), "binarize": True},
-        "`binarize` must be None or False under a gaussian likelihood, got True",
+    "not built": ({"model": dgm.M1(2, (4,))}, "`model` must be built or fitted first, got <M1"),
+    "a conditional model": (
+        {"model": builders.conditional()},
+        r"log p\(x\) is not estimated of ConditionalM1",
     ),
 }
 

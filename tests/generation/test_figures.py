@@ -5,7 +5,7 @@ import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from keras_dgm import generation
+from keras_dgm import evaluation, generation
 from keras_dgm.generation import figures
 
 RNG = np.random.default_rng(0)
@@ -51,7 +51,7 @@ DRAWN = {
     "bounds": lambda: figures.bounds_by_latent_dim({"one": {2: -9.0, 10: -8}, "two": {2: -8}}),
     "training": lambda: figures.training_curves(HISTORY),
     "confusion": lambda: figures.confusion(np.diag([5, 4, 3]), NAMES),
-    "calibration": lambda: figures.calibration(generation.calibration([0], np.eye(2)[:1])),
+    "calibration": lambda: figures.calibration(evaluation.calibration([0], np.eye(2)[:1])),
     "projection": lambda: figures.projection(images(9)[:, :2], np.arange(9) % 4 - 1, NAMES),
 }
 

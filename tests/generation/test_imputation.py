@@ -121,7 +121,7 @@ BAD = {
     "an observed NaN": ({"x": np.full([3, 64], np.nan)}, "`x` must be finite"),
     "a vector": ({"x": np.ones(64)}, r"`x` must have shape \[N, D\]"),
     "a model not built": ({"model": dgm.M1(2)}, "`model` must be built or fitted"),
-    "no M1": ({"model": keras.Sequential()}, "`model` must be one of M1, got Sequential"),
+    "no M1": ({"model": dgm.M2(10)}, "it is of an M1; this is M2"),
 }
 
 

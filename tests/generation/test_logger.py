@@ -98,7 +98,7 @@ def test_bad_input(arguments, message, tmp_path):
     ("model", "shape", "message"),
     [
         (dgm.M1(2, (4,)), (2, 2), r"`image_shape` must have the 6 pixels .* got \(2, 2\)"),
-        (dgm.ConditionalM1([0], 2, (4,)), SHAPE, "`model` must be one of M1, M2"),
+        (dgm.ConditionalM1([0], 2, (4,)), SHAPE, "ConditionalM1 has no samples"),
     ],
 )
 def test_what_it_cannot_draw_is_refused_before_the_first_step(model, shape, message, tmp_path):

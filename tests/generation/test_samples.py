@@ -18,12 +18,12 @@ def judge(digits):
     return classifier
 
 
-def test_samples_of_m1_are_images(m1):
+def test_samples_of_m1_are_images_in_one_row(m1):
     images = generation.samples(m1, 50)
 
-    assert images.shape == (50, 64)
+    assert images.shape == (1, 50, 64)
     assert images.min() >= 0 and images.max() <= 1
-    assert images.std(axis=0).mean() > 0.05
+    assert images.std(axis=1).mean() > 0.05
 
 
 @pytest.mark.parametrize("name", ["m1", "m2", "stacked"])
@@ -36,7 +36,7 @@ def test_a_seed_fixes_samples_and_the_model_stays_as_it_is(name, request):
     np.testing.assert_array_equal(first, again)
     assert np.any(first != other)
     np.testing.assert_array_equal(model.seed_generator.state, state)
-    assert first.shape == ((3, 64) if name == "m1" else (10, 3, 64))
+    assert first.shape == (1 if name == "m1" else 10, 3, 64)
 
 
 def test_a_judge_sees_the_class_that_was_asked_for(m2, judge):
@@ -89,6 +89,12 @@ def test_styles_move_z_and_hold_the_class(m2, judge):
     np.testing.assert_allclose(images[1, -1, -1], low_right, atol=1e-6)
 
 
+def conditional():
+    model = dgm.ConditionalM1([0], 2, (4,))
+    model.build((None, 64))
+    return model
+
+
 BAD = {
     "no samples": (lambda m1, m2: generation.samples(m1, 0), "`num_samples` must .* 1, got 0"),
     "a negative seed": (lambda m1, m2: generation.samples(m1, seed=-1), "`seed` must .* got -1"),
@@ -96,13 +102,16 @@ BAD = {
         lambda m1, m2: generation.samples(dgm.M1(2)),
         "`model` must be built or fitted, got <M1",
     ),
-    "no model": (
-        lambda m1, m2: generation.samples("m1.keras"),
-        "`model` must be one of M1, M2, got str",
+    "a model that completes": (
+        lambda m1, m2: generation.samples(conditional()),
+        "ConditionalM1 has no samples without an example",
     ),
-    "a manifold of M2": (lambda m1, m2: generation.manifold(m2), "must be one of M1, got M2"),
+    "a manifold of M2": (lambda m1, m2: generation.manifold(m2), "it is of an M1; this is M2"),
     "a manifold of no size": (lambda m1, m2: generation.manifold(m1, 0), "`size` must .* got 0"),
-    "styles of M1": (lambda m1, m2: generation.styles(m1, [0]), "must be one of M2, got M1"),
+    "styles of M1": (
+        lambda m1, m2: generation.styles(m1, [0]),
+        "`model` must model classes; M1 models none",
+    ),
     "no such class": (
         lambda m1, m2: generation.styles(m2, [0, 10]),
         "`classes` must hold integers from 0 to 9, got 10 at index 1",

@@ -8,6 +8,7 @@ from builders import K, N, Z
 
 import keras_dgm as dgm
 from keras_dgm.preprocessing import PCA
+from keras_dgm.training import batches
 
 X, Y = builders.examples()
 
@@ -60,7 +61,7 @@ def refuses(model, message, *data, method="fit", **options):
     builders.assert_same_weights(model, before)
     np.testing.assert_array_equal(model.seed_generator.state, state)
     assert model.optimizer.iterations == 0
-    assert not model._prepared
+    assert model.facts is None
 
 
 @pytest.mark.parametrize("method", ["fit", "evaluate"])
@@ -201,9 +202,9 @@ def test_a_refused_evaluation_builds_nothing():
 
 def test_a_single_step_needs_the_numbers_of_examples_and_labels():
     model = builders.m2()
-    with pytest.raises(ValueError, match="`train_on_batch` must follow `fit`, or `prepare`"):
+    with pytest.raises(ValueError, match="`train_on_batch` must follow `fit`, which counts"):
         model.train_on_batch(X, Y)
-    model.prepare([(model.observe(X), Y)])
+    model.learn_facts(batches.of(model, X, Y))
     assert np.isfinite(model.train_on_batch(X[:10], Y[:10])[0])
 
 
@@ -232,5 +233,5 @@ def test_a_stack_on_a_collapsed_m1_is_refused_each_time():
 
 @pytest.mark.parametrize("call", [lambda m: m.generate(), lambda m: m.embed(np.zeros((1, 4)))])
 def test_a_model_without_networks(call):
-    with pytest.raises(ValueError, match="the model must be built or fitted first, got <M1"):
+    with pytest.raises(ValueError, match="`model` must be built or fitted first, got <M1"):
         call(dgm.M1(2, (4,)))

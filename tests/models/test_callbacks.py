@@ -130,7 +130,7 @@ def test_kl_warm_up_refuses(epochs):
 
 def test_kl_warm_up_needs_an_m1():
     x, y = builders.examples()
-    with pytest.raises(ValueError, match="`KLWarmUp` must be given to an M1, got a M2"):
+    with pytest.raises(ValueError, match="`KLWarmUp` must be given to an M1, got M2"):
         builders.m2().fit(x, y, callbacks=[dgm.KLWarmUp(1)], verbose=0)
 
 

@@ -148,5 +148,5 @@ def test_bad_input():
         model.complete(x, z=np.zeros([1, 3]))
     with pytest.raises(ValueError, match="`x` must have 6 features an example, got 5"):
         model.complete(x[:, :5])
-    with pytest.raises(ValueError, match="the model must be built or fitted first"):
+    with pytest.raises(ValueError, match="`model` must be built or fitted first"):
         dgm.ConditionalM1([0]).complete(x)

@@ -110,5 +110,5 @@ def test_a_warm_up_weighs_the_divergence_of_each_sample():
     loss = model.objective(x, None, noise, training=True).loss
 
     log_w = model.log_weights(x, noise)
-    annealed = log_w.log_likelihood - 0.25 * log_w.kl
+    annealed = log_w.reconstruction - 0.25 * log_w.kl
     np.testing.assert_allclose(-loss, special.logsumexp(annealed, axis=-1) - np.log(3), rtol=1e-5)

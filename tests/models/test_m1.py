@@ -8,6 +8,9 @@ import tensorflow as tf
 from builders import D, Z
 from scipy import special
 
+from keras_dgm import likelihoods
+from keras_dgm.training.observation import Observation
+
 
 def test_the_bound_is_log_p_of_x_at_the_true_posterior():
     linear = builders.LinearGaussian()
@@ -45,7 +48,7 @@ def test_a_binarised_observation_is_drawn_afresh_with_probability_x():
     x = np.random.default_rng(0).uniform(size=[2, D]).astype(np.float32)
     model = builders.m1()
     n = 2000
-    observed = {"x": tf.repeat(x, n, axis=0)}
+    observed = Observation(tf.repeat(x, n, axis=0))
 
     drawn = model.sample_observation(observed).numpy()
 
@@ -55,11 +58,12 @@ def test_a_binarised_observation_is_drawn_afresh_with_probability_x():
     assert np.all(np.abs(drawn.reshape(2, n, D).mean(axis=1) - x) < 5 * standard_error)
 
 
-@pytest.mark.parametrize("options", [{"binarize": False}, {"likelihood": "gaussian"}])
-def test_other_observations_are_x_itself(options):
+@pytest.mark.parametrize("likelihood", [likelihoods.Bernoulli(binarize=False), "gaussian"])
+def test_other_observations_are_x_itself(likelihood):
     x, _ = builders.examples()
+    model = builders.m1(likelihood=likelihood)
 
-    np.testing.assert_array_equal(builders.m1(**options).sample_observation({"x": x}), x)
+    np.testing.assert_array_equal(model.sample_observation(Observation(x)), x)
 
 
 @pytest.fixture(scope="module")

@@ -27,7 +27,7 @@ def conditional_mlp(layer, x, y):
 
 
 def log_likelihood(model, x, params):
-    if model.likelihood.name == "bernoulli":
+    if isinstance(model.likelihood, likelihoods.Bernoulli):
         return np.sum(x * special.log_expit(params) + (1 - x) * special.log_expit(-params))
     if model.likelihood.scale is not None:
         return stats.norm.logpdf(x, params, model.likelihood.scale).sum()
@@ -76,7 +76,12 @@ def test_bounds_agree_with_an_enumeration(model, x, noise):
     minus_u = np.sum(q * enumerated - q * np.log(q), axis=-1)
     expected = np.where(y >= 0, enumerated[np.arange(B), y], minus_u)
 
-    output = model.objective(tf.constant(x), tf.constant(y), tf.constant(noise), training=False)
+    model.labeled_fraction.assign(3 / B)
+
+    output, evaluated = (
+        model.objective(tf.constant(x), tf.constant(y), tf.constant(noise), training=training)
+        for training in (True, False)
+    )
 
     np.testing.assert_allclose(output.bound.elbo, expected, rtol=1e-9)
     np.testing.assert_allclose(output.probs, q, rtol=1e-9)
@@ -84,6 +89,9 @@ def test_bounds_agree_with_an_enumeration(model, x, noise):
     np.testing.assert_allclose(output.cross_entropy[::2], cross_entropy[::2], rtol=1e-9)
     loss = -expected + np.where(y >= 0, 0.1 * B / 3 * cross_entropy, 0)
     np.testing.assert_allclose(output.loss, loss, rtol=1e-7)  # 3 / B is a float32
+    # Evaluation takes the mean of what a label adds over the labelled examples alone.
+    np.testing.assert_allclose(evaluated.loss, -expected, rtol=1e-9)
+    np.testing.assert_allclose(evaluated.labeled_loss[::2], 0.1 * cross_entropy[::2], rtol=1e-9)
 
 
 def test_minus_u_is_below_the_log_sum_of_minus_l(model, x, noise):

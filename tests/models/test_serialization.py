@@ -26,7 +26,9 @@ MODELS = {
         weight_prior=True,
     ),
     "M1 of several samples": lambda: builders.m1(num_samples=3),
-    "M1 of own networks": lambda: builders.m1(binarize=False, **builders.own_m1_networks()),
+    "M1 of own networks": lambda: builders.m1(
+        likelihood=likelihoods.Bernoulli(binarize=False), **builders.own_m1_networks()
+    ),
     "M1 of components": lambda: builders.m1(
         likelihood="gaussian", preprocessor=builders.adapted_pca()
     ),
@@ -182,7 +184,7 @@ def test_a_loaded_model_is_compiled_as_it_was_asked_for(mode, tmp_path):
 
     asked = builders.MODES[mode]["jit_compile"]
     assert loaded.get_compile_config()["jit_compile"] == asked
-    assert loaded._compile_core == (mode == "core")
+    assert loaded.step.compile_core == (mode == "core")
 
 
 def test_a_loaded_model_knows_the_data_of_its_training(tmp_path):

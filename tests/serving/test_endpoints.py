@@ -1,4 +1,4 @@
-"""The folded functions compute what the models' own methods do."""
+"""The endpoints compute, on folded copies of the networks, what the models' own methods do."""
 
 import keras
 import numpy as np
@@ -7,15 +7,13 @@ import tensorflow as tf
 
 import keras_dgm as dgm
 from keras_dgm import likelihoods
-from keras_dgm.activations import fast_softplus
 from keras_dgm.preprocessing import PCA
-from keras_dgm.serving import Inference, finite_softplus, folding
+from keras_dgm.serving import fast_softplus, finite_softplus, folding
+from keras_dgm.training.facts import DataFacts
 
 D, K, Z = 12, 3, 2
 RNG = np.random.default_rng(0)
 X = RNG.random((40, D)).astype(np.float32)
-LATENT = RNG.standard_normal((6, Z)).astype(np.float32)
-Y = np.arange(6, dtype=np.int32) % K
 
 
 def randomize(model):
@@ -49,6 +47,23 @@ def pca(num_components=4, whiten=True):
     return layer
 
 
+def columns():
+    """A likelihood over data in [0, 1] whose decoder puts out more than means."""
+    return likelihoods.Columns(
+        [
+            (likelihoods.Gaussian(), 5),
+            (likelihoods.Bernoulli(), 4),
+            (likelihoods.BoundedGaussian(), 3),
+        ]
+    )
+
+
+def m2_of_labels(label_counts):
+    model = m2()
+    model.take_facts(DataFacts(50, tuple(label_counts)))
+    return model
+
+
 def own_network(*widths, inputs, name="own"):
     """A functional model with a skip connection, that cannot be taken apart."""
     given = [keras.Input((width,)) for width in inputs]
@@ -59,11 +74,23 @@ def own_network(*widths, inputs, name="own"):
     return keras.Model(given if len(given) > 1 else given[0], outputs, name=name)
 
 
-CLASSIFIERS = {
+MODELS = {
+    "M1": lambda: m1(),
+    "M1, gaussian": lambda: m1(likelihood="gaussian"),
+    "M1, bounded gaussian": lambda: m1(likelihood="bounded_gaussian"),
+    "M1, PCA": lambda: m1(likelihood="gaussian", preprocessor=pca()),
+    "M1, own networks": lambda: m1(
+        encoder=own_network(5, 10, inputs=[D]), decoder=own_network(5, D, inputs=[5])
+    ),
+    "M1, missing entries": lambda: m1(likelihood="gaussian", missing=True),
+    "M1, columns": lambda: m1(likelihood=columns()),
     "M2": lambda: m2(),
     "M2, gaussian": lambda: m2(likelihood="gaussian"),
     "M2, bounded gaussian": lambda: m2(likelihood="bounded_gaussian"),
     "M2, PCA": lambda: m2(likelihood="gaussian", preprocessor=pca()),
+    "M2, columns": lambda: m2(likelihood=columns()),
+    "M2, missing entries": lambda: m2(missing=True),
+    "M2, a class without labels": lambda: m2_of_labels([7, 0, 5]),
     "M2, no hidden layer after the first": lambda: randomized_m2((9,)),
     "M2, own networks": lambda: m2(
         classifier=own_network(5, K, inputs=[D]),
@@ -96,47 +123,63 @@ def close(found, expected):
     np.testing.assert_allclose(np.asarray(found), expected, atol=1e-5 * scale)
 
 
-@pytest.mark.parametrize("name", CLASSIFIERS)
-def test_a_classifier_is_the_same_folded(name):
-    model = CLASSIFIERS[name]()
-    inference = Inference(model, finite_softplus)
-
-    close(inference.probabilities(tf.constant(X)), model.predict(X, verbose=0))
-    close(inference.generate(tf.constant(Y), tf.constant(LATENT)), model.generate(Y, LATENT))
-    close(inference.analogies(tf.constant(X)), model.analogies(X))
-    embedded = inference.embed(tf.constant(X))
-    means, qy_x = model.posterior_means(X)
-    close(embedded["style"], tf.gather(means, qy_x.mode(), batch_dims=1))
-    if name.startswith("M1+M2"):
-        close(embedded["embedding"], model.m1.embed(X)[:, model.active_dims])
-    else:
-        close(embedded["embedding"], model.embed(X))
+def requests(endpoint, missing=False):
+    """One array for each input of an endpoint, as those who verify it send."""
+    x = X.copy()
+    if missing:
+        x[::3, ::4] = np.nan
+    return [each.examples(x) for each in endpoint.inputs]
 
 
-@pytest.mark.parametrize(
-    "options",
-    [
-        {},
-        {"likelihood": "gaussian"},
-        {"likelihood": "bounded_gaussian"},
-        {"likelihood": "gaussian", "preprocessor": pca()},
-        {"encoder": own_network(5, 10, inputs=[D]), "decoder": own_network(5, D, inputs=[5])},
-    ],
-    ids=["bernoulli", "gaussian", "bounded gaussian", "PCA", "own networks"],
-)
-def test_m1_is_the_same_folded(options):
-    model = m1(**options)
-    inference = Inference(model, finite_softplus)
-    z = RNG.standard_normal((6, 5)).astype(np.float32)
+@pytest.mark.parametrize("name", MODELS)
+def test_every_endpoint_answers_as_its_reference(name):
+    model = MODELS[name]()
+    endpoints = model.endpoints(finite_softplus)
+    classes = {"classify", "embed", "generate", "analogies", "style", "restyle", "sample"}
 
-    close(inference.embed(tf.constant(X))["embedding"], model.embed(X))
-    close(inference.generate(None, tf.constant(z)), model.generate(z))
+    assert set(endpoints) == (classes if model.num_classes else {"embed", "generate", "sample"})
+    for endpoint in endpoints.values():
+        arrays = requests(endpoint, missing="missing" in name)
+        answer = endpoint.checked(*map(tf.constant, arrays))
+        expected = endpoint.reference(*arrays)
+        assert set(answer) == set(expected)
+        for output, values in expected.items():
+            assert len(values) == len(X) and np.ptp(values) > 0, output
+            close(answer[output], values)
+
+
+@pytest.mark.parametrize("name", ["M1", "M2, missing entries", "M1+M2"])
+def test_what_an_input_calls_broken_is_refused(name):
+    for endpoint in MODELS[name]().endpoints().values():
+        arrays = requests(endpoint)
+        for i, each in enumerate(endpoint.inputs):
+            for wrong in each.broken(X):
+                sent = [*arrays[:i], wrong, *arrays[i + 1 :]]
+                with pytest.raises((tf.errors.InvalidArgumentError, ValueError)):
+                    endpoint.checked(*map(tf.constant, sent))
+
+
+def test_a_class_without_labels_is_never_the_answer():
+    model = MODELS["M2, a class without labels"]()
+
+    probs = model.endpoints()["classify"].function(tf.constant(X))["probabilities"].numpy()
+
+    assert np.all(probs[:, 1] == 0) and np.all(probs[:, [0, 2]].max(axis=0) > 0)
+
+
+def test_a_conditional_model_has_none():
+    model = dgm.ConditionalM1([0, 1], Z, (4,))
+    model.build((None, D))
+    with pytest.raises(dgm.Unsupported, match="ConditionalM1 has no endpoints"):
+        model.endpoints()
 
 
 def test_collapsed_dimensions_cost_nothing():
-    inference = Inference(stack(m1(latent_dim=5), active_dims=[0, 3]))
+    deployed = stack(m1(latent_dim=5), active_dims=[0, 3]).deployed()
 
-    shapes = {tuple(w.shape) for layer in inference.layers for w in layer.weights}
+    chains = (deployed.features, deployed.classifier, deployed._encoder, deployed._decoder)
+    layers = [layer for chain in chains for layer in chain.layers]
+    shapes = {tuple(w.shape) for layer in layers for w in layer.weights}
     assert (8, 2) in shapes  # the encoder's last layer: two means, not ten numbers
     assert (2, 8) in shapes  # the decoder's first one
     assert not {shape for shape in shapes if 5 in shape or 10 in shape}
@@ -180,6 +223,7 @@ def test_softplus_is_exact_and_finite(softplus):
     np.testing.assert_allclose(found, np.logaddexp(np.float64(x), 0), rtol=1e-6, atol=2e-7)
 
 
-def test_a_model_that_is_not_built_is_refused():
+@pytest.mark.parametrize("make", [lambda: dgm.M1(2), lambda: dgm.M2(K)], ids=["M1", "M2"])
+def test_a_model_that_is_not_built_is_refused(make):
     with pytest.raises(ValueError, match="`model` must be built"):
-        Inference(dgm.M1(2))
+        make().endpoints()

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from keras_dgm import generation
+from keras_dgm import evaluation
 
 
 def predictions(confidences, right):
@@ -14,7 +14,7 @@ def predictions(confidences, right):
 
 def test_a_calibrated_classifier():
     """Of ten answers of confidence 0.8, eight are right."""
-    measured = generation.calibration(*predictions(np.full(10, 0.8), np.arange(10) < 8))
+    measured = evaluation.calibration(*predictions(np.full(10, 0.8), np.arange(10) < 8))
 
     np.testing.assert_allclose(measured.confidence, [0.8], atol=1e-6)
     np.testing.assert_allclose(measured.accuracy, [0.8])
@@ -26,7 +26,7 @@ def test_the_error_is_weighed_by_examples():
     confidences = [0.95] * 6 + [0.65] * 2
     right = np.array([True] * 3 + [False] * 3 + [True] * 2)
 
-    measured = generation.calibration(*predictions(confidences, right))
+    measured = evaluation.calibration(*predictions(confidences, right))
 
     np.testing.assert_allclose(measured.confidence, [0.65, 0.95], rtol=1e-6)
     np.testing.assert_allclose(measured.accuracy, [1.0, 0.5])
@@ -34,7 +34,7 @@ def test_the_error_is_weighed_by_examples():
 
 
 def test_certain_answers():
-    measured = generation.calibration([0, 1, 1], np.eye(2)[[0, 1, 0]])
+    measured = evaluation.calibration([0, 1, 1], np.eye(2)[[0, 1, 0]])
 
     np.testing.assert_allclose(measured.accuracy, [2 / 3])
     assert measured.error == pytest.approx(1 / 3, abs=1e-6)
@@ -43,7 +43,7 @@ def test_certain_answers():
 def test_confusion_counts_true_classes_in_rows():
     probs = np.eye(3)[[0, 0, 2, 1, 1]]
 
-    matrix = generation.confusion([0, 1, 2, 1, -1], probs)
+    matrix = evaluation.confusion([0, 1, 2, 1, -1], probs)
 
     np.testing.assert_array_equal(matrix, [[1, 0, 0], [1, 1, 0], [0, 0, 1]])
 
@@ -64,4 +64,4 @@ PROBS = np.full([4, 2], 0.5)
 )
 def test_bad_input(y, probs, options, message):
     with pytest.raises(ValueError, match=message):
-        generation.calibration(y, probs, **options)
+        evaluation.calibration(y, probs, **options)
