@@ -164,6 +164,24 @@ class GenerativeClassifier(DeepGenerativeModel):
         y = checks.check_labels(y, num_classes=self.num_classes, length=len(x))
         return x, y, sample_weight
 
+    def weigh_classes(self, class_weight: Any, y: Any, sample_weight: Any) -> np.ndarray:
+        """The weight of each example, by its class where it is labelled.
+
+        Raises:
+            ValueError: if there are no arrays of labels, or a class or weight is none.
+        """
+        if y is None:
+            raise ValueError("`class_weight` must be given with an array `y`, got None")
+        y = checks.check_labels(y, num_classes=self.num_classes)
+        if not set(class_weight) <= set(range(self.num_classes)):
+            raise ValueError(
+                f"`class_weight` must have keys from 0 to {self.num_classes - 1}, "
+                f"got {sorted(class_weight)}"
+            )
+        by_class = np.ones(self.num_classes + 1, np.float32)  # The last is of -1.
+        by_class[list(class_weight)] = list(class_weight.values())
+        return by_class[y] * (1.0 if sample_weight is None else np.asarray(sample_weight))
+
     # Features and images.
 
     def posterior_means(self, x: npt.ArrayLike) -> tuple[tf.Tensor, Any]:

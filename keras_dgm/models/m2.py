@@ -23,6 +23,7 @@ from keras_dgm.training.step import StepOutput
 
 # What a class that has no label gets for a logit: its probability is 0.
 NEVER = -1e9
+EMPIRICAL = "empirical"
 
 
 @keras.saving.register_keras_serializable(package=networks.PACKAGE)
@@ -42,7 +43,8 @@ class M2(GenerativeClassifier):
         class_sum: how U(x) sums over the classes in training: `"exact"`; or an integer k, the k
             likeliest classes and one drawn from the others (unbiased); or `"adaptive"`, exact at
             first, then over ever fewer classes as q(y|x) becomes sure of them.
-        class_prior: pi, K positive numbers that sum to 1; None: uniform.
+        class_prior: pi, K positive numbers that sum to 1; `"empirical"`: the frequencies of the
+            labels that `fit` sees, one added to each count; None: uniform.
         activation: of the hidden layers.
         likelihood: p(x|y,z), a name of `keras_dgm.likelihoods.NAMES` or a `Likelihood`:
             `"bernoulli"` or `"bounded_gaussian"` for x in [0, 1], `"gaussian"` for real x.
@@ -50,7 +52,8 @@ class M2(GenerativeClassifier):
         weight_prior: add a N(0, 1) prior over the weights (MAP estimation), as the paper's code.
         classifier: a Keras model of your own from x [B, D] to the logits of q(y|x), [B, K].
         encoder: a Keras model of your own from [x, one-hot y], [B, D] and [B, K], to [B, 2 Z],
-            means and log variances of q(z|x,y).
+            means and log variances of q(z|x,y). Like the decoder it is applied once a step to all
+            pairs of an example and a class in the sum: of BatchNormalization these are the batch.
         decoder: a Keras model of your own from [z, one-hot y], [B, Z] and [B, K], to the
             parameters of p(x|y,z), as many as the likelihood's `params_size`.
         preprocessor: an adapted layer that maps x to what is modelled, `PCA` say.
@@ -76,7 +79,7 @@ class M2(GenerativeClassifier):
         *,
         alpha: float = 0.1,
         class_sum: str | int = "exact",
-        class_prior: npt.ArrayLike | None = None,
+        class_prior: npt.ArrayLike | str | None = None,
         activation: Any = "softplus",
         likelihood: str | Likelihood = "bernoulli",
         classifier: keras.Layer | None = None,
@@ -93,8 +96,12 @@ class M2(GenerativeClassifier):
         self.summed_classes = class_sum if isinstance(class_sum, int) else num_classes
         self.hidden_units = checks.check_widths(hidden_units, argument="hidden_units", at_least=1)
         self.alpha = alpha
-        if class_prior is not None:
+        if class_prior is not None and not isinstance(class_prior, str):
             class_prior = checks.check_class_prior(class_prior, num_classes=num_classes)
+        elif class_prior not in (None, EMPIRICAL):
+            raise ValueError(
+                f"`class_prior` must be {EMPIRICAL!r}, None or numbers, got {class_prior!r}"
+            )
         self.class_prior = class_prior
         self.activation = keras.activations.get(activation)
         own = {"classifier": classifier, "encoder": encoder, "decoder": decoder}
@@ -146,6 +153,9 @@ class M2(GenerativeClassifier):
     def py(self) -> Any:
         """p(y)."""
         prior = self.class_prior or [1 / self.num_classes] * self.num_classes
+        if self.class_prior == EMPIRICAL:
+            counts = np.array(self.facts.label_counts if self.facts else [0] * self.num_classes) + 1
+            prior = counts / counts.sum()
         return distributions.categorical(tf.math.log(tf.constant(prior, self.variable_dtype)))
 
     def only_seen(self, logits: tf.Tensor) -> tf.Tensor:

@@ -65,6 +65,12 @@ class TrainableModel(keras.Model):
         """
         raise NotImplementedError
 
+    def weigh_classes(self, class_weight: Any, y: Any, sample_weight: Any) -> np.ndarray:
+        """The weights of examples of these classes; a model without classes refuses."""
+        raise ValueError(
+            f"`class_weight` must be None: {self.title} models no classes, got {class_weight!r}"
+        )
+
     def check_observation(self, observation: Observation) -> None:
         """Refuse what cannot be modelled of what was observed of checked data."""
 
@@ -84,10 +90,10 @@ class TrainableModel(keras.Model):
 
     def take_facts(self, facts: DataFacts) -> None:
         """Go by these facts of the training data from here on."""
-        unseen = self.facts.unseen_classes if self.facts else []
+        counts = self.facts.label_counts if self.facts else ()
         self.facts = facts
         self.num_examples.assign(facts.num_examples)
-        if facts.unseen_classes != unseen:
+        if facts.label_counts != counts:
             self.trace_anew()
 
     def trace_anew(self) -> None:
@@ -175,7 +181,9 @@ class TrainableModel(keras.Model):
                 are read once before training starts, to count the labels: all, or the first
                 `steps_per_epoch` where the dataset does not say how many there are.
             y: integers [N], -1 where the label is unknown; None for M1.
-            class_weight: not supported; see `class_prior` of `M2`.
+            class_weight: of a model with classes fitted to arrays, weights of the labelled
+                examples by their class, those that are not named weighing 1; see also
+                `class_prior` of `M2`.
 
         The other arguments and the result are those of `keras.Model.fit`.
 
@@ -186,10 +194,7 @@ class TrainableModel(keras.Model):
         """
         self._assert_compile_called("fit")
         if class_weight is not None:
-            raise ValueError(
-                "`class_weight` is not supported, give an unbalanced p(y) as `class_prior`; "
-                f"got {class_weight!r}"
-            )
+            sample_weight = self.weigh_classes(class_weight, y, sample_weight)
         train = batches.of(self, x, y, sample_weight, steps_per_epoch)
         held_out = None
         if validation_data is not None:
