@@ -59,7 +59,7 @@ class Summary(keras.callbacks.Callback):
         name: what is being trained, to stand at the start of each line.
     """
 
-    SHOWN = ("elbo", "log_likelihood", "kl", "classification_loss", "val_elbo", "val_accuracy")
+    SHOWN = ("elbo", "reconstruction", "kl", "classification_loss", "val_elbo", "val_accuracy")
 
     def __init__(self, name):
         super().__init__()

@@ -26,6 +26,9 @@ class BoundedGaussian(Gaussian):
 
     rule = "lie in [0, 1]"
 
+    def __init__(self, scale: float | None = None):
+        super().__init__(scale)
+
     def mean(self, params):
         return tf.sigmoid(params)
 
@@ -39,3 +42,6 @@ class BoundedGaussian(Gaussian):
 
     def accepts(self, x):
         return (x >= 0) & (x <= 1)
+
+    def get_config(self):
+        return {"scale": self.scale}

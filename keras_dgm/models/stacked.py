@@ -108,13 +108,12 @@ class StackedM1M2(GenerativeClassifier):
             **m2_options,
         )
         self.m2.seed_generator = self.seed_generator
-        self.input_dim = m1.input_dim
+        self.view.build(m1.input_dim)
 
     def build(self, input_shape: Any) -> None:
         """M2's networks; of all dimensions of z1, until it is known which are active."""
         dims = self.active_dims or range(self.m1.latent_dim)
-        self.observation_dim = len(dims)
-        self.m2.build((None, self.observation_dim))
+        self.m2.build((None, len(dims)))
         self.built = True
 
     # What is observed: z1.
@@ -199,7 +198,7 @@ class StackedM1M2(GenerativeClassifier):
         z1 = distributions.reparameterize(qz1_x, z1_noise)  # [B, S, Z1]
         pz1 = distributions.standard_normal_like(qz1_x)
         x = x[:, None]
-        px_z1 = self.m1.px_z(z1, observed=self.m1.observed(x))
+        px_z1 = self.m1.px_z(z1, observed=self.m1.view.observed(x))
         of_m1 = bounds.log_weights(x, z1, px_z1, qz1_x, pz1)  # [B, S]
         active = self.active(z1)
         replaced = distributions.standard_normal(active.shape[-1:], active.dtype).log_prob(active)
@@ -225,7 +224,7 @@ class StackedM1M2(GenerativeClassifier):
     def choose_dims(self, active_dims: list[int]) -> None:
         """Let M2 model these dimensions of z1, with new networks if it has had others."""
         self.active_dims = active_dims
-        if self.built and self.observation_dim != len(active_dims):
+        if self.built and self.m2.input_dim != len(active_dims):
             m2 = M2.from_config(self.m2.get_config())
             m2.seed_generator = self.seed_generator
             if self.facts is not None:
@@ -275,7 +274,7 @@ class StackedM1M2(GenerativeClassifier):
     def deployed(self, softplus: Callable | None = None) -> DeployedM2:
         dims = self.known_dims()
         features = self.m1.feature_stages(dims)
-        z1 = folding.Columns(tuple(range(self.observation_dim)))
+        z1 = folding.Columns(tuple(range(len(dims))))
         return DeployedM2(self.m2, features, [z1, *self.m1.data_stages(dims)], softplus)
 
     def embed_endpoint(self, deployed: DeployedM2) -> Endpoint:

@@ -100,6 +100,10 @@ class Arrays:
         sample_weight = None if self.sample_weight is None else self.sample_weight[rows]
         return Arrays(self.model, self.x[rows], y, sample_weight, self.steps)
 
+    def labeled_part(self) -> "Arrays":
+        """The examples that have a label."""
+        return self.part(self.labeled)
+
     def facts(self, num_classes: int) -> DataFacts:
         """How many examples and labels there are."""
         return DataFacts.of([labels_of(self.x, self.y)], num_classes)
@@ -207,6 +211,12 @@ class Stream:
             f"`validation_data`; got {fraction}"
         )
 
+    def labeled_part(self) -> Any:
+        """Refuses: which examples are labelled is known once all have been read."""
+        raise ValueError(
+            "`labels_first` must be 0 with a dataset; fit arrays, or do so in two steps"
+        )
+
     def facts(self, num_classes: int) -> DataFacts:
         """How many examples and labels there are: the data is read, and checked, once."""
         return DataFacts.of((labels_of(x, y) for x, y in self._checked()), num_classes)
@@ -262,7 +272,7 @@ class Stream:
         if endless and self.steps is None:
             raise ValueError("`steps_per_epoch` must be given with an endless dataset, got None")
         if isinstance(self.dataset, keras.utils.PyDataset):
-            count = int(self.steps if length is None else length)
+            count: Any = self.steps if length is None else length
             return (self.dataset[i] for i in range(count))
         known = length >= 0 or self.steps is None
         return self.dataset if known else self.dataset.take(self.steps)
