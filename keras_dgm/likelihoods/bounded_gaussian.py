@@ -35,7 +35,7 @@ class BoundedGaussian(Gaussian):
     def __call__(self, params, observed=None):
         params = tf.sigmoid(full_precision(params))
         if self.scale is not None:
-            return independent(tfd.Normal(params, tf.cast(self.scale, params.dtype)), observed)
+            return independent(tfd.Normal(params, tf.constant(self.scale, params.dtype)), observed)
         mean, part = tf.split(params, 2, axis=-1)
         low, high = np.log([MIN_STDDEV, MAX_STDDEV])
         return independent(tfd.Normal(mean, tf.exp(low + (high - low) * part)), observed)

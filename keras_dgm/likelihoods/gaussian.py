@@ -35,7 +35,7 @@ class Gaussian(Likelihood):
     def __call__(self, params, observed=None):
         params = full_precision(params)
         if self.scale is not None:
-            return independent(tfd.Normal(params, tf.cast(self.scale, params.dtype)), observed)
+            return independent(tfd.Normal(params, tf.constant(self.scale, params.dtype)), observed)
         mean, log_variance = tf.split(params, 2, axis=-1)
         stddev = stddev_of(log_variance)
         if self.floor:
