@@ -104,6 +104,11 @@ class DeepGenerativeModel(TrainableModel):
         """What shows how it sees some examples, by name: images [R, C, D]; there may be none."""
         return {}
 
+    @property
+    def noise_shape(self) -> Any:
+        """The shape of the noise of `joint_log_weights` for one example and sample."""
+        raise Unsupported(f"log p(x) is not estimated of {self.title}")
+
     def joint_log_weights(self, x: tf.Tensor, noise: Any) -> tf.Tensor:
         """log p(x, y, z) - log q(z|.) of importance samples, [B, S, K]; K is 1 without classes."""
         raise Unsupported(f"log p(x) is not estimated of {self.title}")
