@@ -158,6 +158,6 @@ def test_networks_see_zeros_and_a_mask():
     x = tf.constant([[0.5, np.nan, 1.0, 0.0, np.nan, 0.25]])
 
     expected = [[0.5, 0, 1, 0, 0, 0.25, 1, 0, 1, 1, 0, 1]]
-    np.testing.assert_array_equal(model.as_inputs(x), expected)
+    np.testing.assert_array_equal(model.view.inputs(x), expected)
     assert model.encoder.from_x.kernel.shape[0] == 2 * D
     assert model.qz_xy(x, tf.range(K)[None]).mean().shape == (1, K, Z)
