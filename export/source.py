@@ -60,15 +60,17 @@ def load(
     """
     path = Path(path)
     run = run_folder.read(path, "source") if path.is_dir() else None
+    options: dict[str, Any] = {}
     file = path if run is None else run.model
     model = load_model(file)
     if run is not None:
         dataset = dataset or run.dataset
         data_dir = data_dir or run.data_dir
         seed = run.seed if seed is None else seed
+        options = run.options
     data = None
     if dataset is not None:
-        data = dgm.data.load(dataset, seed=seed or 0, data_dir=data_dir)
+        data = dgm.data.load(dataset, seed=seed or 0, data_dir=data_dir, **options)
         if data.num_features != model.input_dim:
             raise ValueError(
                 f"`dataset` must have {model.input_dim} features, as the model, "

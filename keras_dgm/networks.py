@@ -1,5 +1,6 @@
 """Networks: tensors in, the parameters of distributions out."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -11,15 +12,23 @@ from keras_dgm.activations import activation_of
 PACKAGE = "keras_dgm"
 
 
-def mlp(hidden_units, output_dim, activation="softplus", output_scale=1.0, dtype=None):
+def mlp(
+    hidden_units: Sequence[int],
+    output_dim: int,
+    activation: Any = "softplus",
+    output_scale: float = 1.0,
+    kernel_regularizer: Any = None,
+    dtype: Any = None,
+) -> keras.Sequential:
     """Hidden layers of `hidden_units`, then a linear layer: [..., D] -> [..., output_dim].
 
     The kernels start as Glorot's, the linear layer's multiplied by `output_scale`.
     """
     activation = activation_of(activation)
-    hidden = [keras.layers.Dense(units, activation, dtype=dtype) for units in hidden_units]
+    options = {"kernel_regularizer": kernel_regularizer, "dtype": dtype}
+    hidden = [keras.layers.Dense(units, activation, **options) for units in hidden_units]
     scaled = keras.initializers.VarianceScaling(output_scale**2, "fan_avg", "uniform")
-    output = keras.layers.Dense(output_dim, kernel_initializer=scaled, dtype=dtype)
+    output = keras.layers.Dense(output_dim, kernel_initializer=scaled, **options)
     return keras.Sequential([*hidden, output])
 
 

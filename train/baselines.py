@@ -37,16 +37,17 @@ LARGE = 10_000
 LARGE_GRID = {"label spreading": {"kernel": ["knn"], "n_neighbors": [7], "max_iter": [100]}}
 
 
-def test_errors(data):
+def test_errors(data, features=None):
     """Test errors as fractions, of each baseline at the setting of least validation error.
 
     Args:
         data: a `Dataset` with labelled, validation and test examples.
+        features: as of `tuned`.
 
     Returns:
         A dict from the name of a baseline to its test error, validation error and setting.
     """
-    return {name: tuned(name, data) for name in BASELINES}
+    return {name: tuned(name, data, features) for name in BASELINES}
 
 
 @np.errstate(invalid="ignore")  # Label spreading divides 0 by 0 far from labels.

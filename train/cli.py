@@ -11,6 +11,7 @@ from train import (
     launch,
     likelihood,
     pipeline,
+    predict,
     recipes,
     report,
     workers,
@@ -23,6 +24,7 @@ USAGE = f"""usage: python -m train COMMAND [options], each with --help
 
   fit         train a model, write a run folder, compare with baselines
   draws       fit over several seeds, with mean errors
+  predict     write the classes of another table's rows beside them
   figures     draw what a run's model generates and how it sees data
   likelihood  log p(x) of a run's model on its test set
   launch      fit, draws or scaling in several processes on this host
@@ -52,7 +54,8 @@ def parse(kind, command, args):
     names.add_argument("--recipe")
     known, _ = names.parse_known_args(args)
     recipe = known.recipe or recipes.default_name(known.dataset)
-    default = kind(recipe=recipe, settings=recipes.find(recipe))
+    settings, model = recipes.find(recipe), recipes.default_model(recipe)
+    default = kind(recipe=recipe, settings=settings, model=model)
     return told(kind, command, args, default)
 
 
@@ -73,6 +76,11 @@ def draws(args):
     print(report.of_draws(config, results))
 
 
+def run_predict(args):
+    config = told(predict.PredictConfig, "predict", args)
+    print(f"{predict.write(config)} rows; written to {config.output}")
+
+
 def figures(args):
     config = told(gallery.FiguresConfig, "figures", args)
     print(gallery.write(config))
@@ -91,6 +99,7 @@ def run_workers(args):
 COMMANDS = {
     "fit": fit,
     "draws": draws,
+    "predict": run_predict,
     "figures": figures,
     "likelihood": estimate_likelihood,
     "launch": run_workers,

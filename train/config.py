@@ -1,13 +1,14 @@
 """What `python -m train fit` is told."""
 
 import dataclasses
+import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from keras_dgm.runs import files
 from train.observation import likelihood_of
 from train.recipes import Recipe
-from train.settings import INLINE, NonNegative, NonNegativeReal, check_rules
+from train.settings import INLINE, NonNegative, NonNegativeReal, Positive, check_rules
 
 ModelName = Literal["m1", "m2", "m1+m2", "conditional"]
 Strategy = Literal["single", "mirrored", "multi-worker"]
@@ -18,12 +19,26 @@ class FitConfig:
     """Train a semi-supervised deep generative model and compare it with baselines."""
 
     dataset: str = "digits"
-    """digits, mnist, svhn_cropped, smallnorb, lfw, frey_face, or the path of an .npz file."""
+    """digits, mnist, fashion_mnist, svhn_cropped, smallnorb, lfw, frey_face; or the path of a table
+    (.csv, .tsv, .parquet), of a folder of images with a sub-folder a class, or of an .npz file."""
+    target: str | None = None
+    """Of a table, the column of the classes, blank where unknown: its name, or its number from 0,
+    or from -1 for the last."""
+    test: Path | None = None
+    """A second table or folder to test on; by default a part of the labelled examples."""
+    missing_token: str | None = None
+    """Of a table, a text for a missing entry, beside blanks, ?, NA, NaN and None."""
+    column_types: tuple[str, ...] = ()
+    """Of a table, COLUMN=TYPE for columns to take as real, count, binary or categorical, or to
+    ignore."""
+    image_size: tuple[Positive, ...] = ()
+    """Of a folder of images, what they are resized to: a side, or height and width."""
     num_labeled: NonNegative | None = None
     """Training labels to keep, the same number for each class; None: all."""
     model: ModelName = "m1+m2"
     """m1 (its features go to an RBF SVM), m2 on x, the stack of both, or conditional: whole images
-    from their middle, with the settings of m1 but for num-samples and kl-warmup."""
+    from their middle, with the settings of m1 but for num-samples and kl-warmup. By default m2 for
+    data of one's own, m1+m2 for others."""
     m1_from: Path | None = None
     """An m1.keras to stack M2 on instead of training an M1."""
     recipe: str = "default"
@@ -52,12 +67,41 @@ class FitConfig:
     settings: Annotated[Recipe, INLINE] = dataclasses.field(default_factory=Recipe)
 
     @property
+    def options(self):
+        """What `keras_dgm.data.load` is told beside the name of the data."""
+        found = {
+            "target": _number_or_name(self.target),
+            "test": self.test,
+            "missing_token": self.missing_token,
+            "column_types": _pairs(self.column_types) or None,
+            "image_size": self.image_size[0] if len(self.image_size) == 1 else self.image_size,
+        }
+        return {name: value for name, value in found.items() if value not in (None, ())}
+
+    @property
     def folder(self):
         """The run folder."""
         if self.run_dir is not None:
             return self.run_dir
         labels = "all" if self.num_labeled is None else self.num_labeled
         return Path("runs", f"{Path(self.dataset).stem}-{self.model}-{labels}-{self.seed}")
+
+
+def _number_or_name(target):
+    """A column as `keras_dgm.data.load` takes it."""
+    return int(target) if target and re.fullmatch(r"-?\d+", target) else target
+
+
+def _pairs(column_types):
+    """The types of columns by their names.
+
+    Raises:
+        ValueError: if one is not COLUMN=TYPE.
+    """
+    for pair in column_types:
+        if "=" not in pair:
+            raise ValueError(f"`column_types` must be COLUMN=TYPE, got {pair!r}")
+    return dict(pair.rsplit("=", 1) for pair in column_types)
 
 
 def check(config):
@@ -77,6 +121,8 @@ def check(config):
             f"got {config.settings.m1.num_samples}"
         )
     likelihood_of(config.settings)
+    if config.settings.pca is not None and config.settings.columns:
+        raise ValueError("`pca` must not be given with `columns`, got both")
     if config.settings.pca is not None and config.settings.likelihood != "gaussian":
         raise ValueError(
             f"`likelihood` must be gaussian with `pca`, got {config.settings.likelihood!r}"
@@ -86,7 +132,9 @@ def check(config):
 def to_json(config):
     """The configuration as JSON can hold it, every setting resolved."""
     content = {**dataclasses.asdict(config), "run_dir": config.folder}
-    return {name: str(v) if isinstance(v, Path) else v for name, v in content.items()}
+    content = {name: str(v) if isinstance(v, Path) else v for name, v in content.items()}
+    options = {name: str(v) if isinstance(v, Path) else v for name, v in config.options.items()}
+    return {**content, "options": options}
 
 
 # What may change from a run to the one that resumes it.

@@ -1,6 +1,8 @@
 """Each model of a run: built as its recipe says, trained, and measured."""
 
+import dataclasses
 import hashlib
+import math
 import signal
 import sys
 import warnings
@@ -9,6 +11,7 @@ import keras
 import numpy as np
 
 import keras_dgm as dgm
+from keras_dgm import networks
 from keras_dgm.generation import masks
 from keras_dgm.runs import files, run_folder
 from train import baselines, optimizers, workers
@@ -24,6 +27,8 @@ from train.checkpoints import Checkpoints
 from train.observation import observed_as
 
 STEPS_PER_EXECUTION = 50
+# Of a training by steps: each is validated, reported and may be resumed from.
+PARTS = 10
 EVALUATION_BATCH = 500
 
 
@@ -37,7 +42,7 @@ def fit(config, data, folder, m1=None):
         m1: the M1 of `config.m1_from`, to stack M2 on; None: one is trained.
     """
     if m1 is None:
-        observation = observed_as(config.settings, data.x_train)
+        observation = observed_as(config.settings, data.x_train, data.columns)
     if config.model == "conditional":
         return fit_conditional(config, data, folder, observation)
     if config.model == "m2":
@@ -117,7 +122,17 @@ def load_m1(path, data, seed):
 def m2_options(config, data):
     """The arguments of M2 that do not say what it models."""
     settings = config.settings.m2
+    own = {}
+    if settings.classifier_l2:
+        regularizer = keras.regularizers.L2(settings.classifier_l2)
+        own["classifier"] = networks.mlp(
+            settings.hidden_units,
+            data.num_classes,
+            settings.activation,
+            kernel_regularizer=regularizer,
+        )
     return {
+        **own,
         "num_classes": data.num_classes,
         "latent_dim": settings.latent_dim,
         "hidden_units": settings.hidden_units,
@@ -136,7 +151,14 @@ def fit_m2(config, data, folder, model):
     recipe = config.settings.m2
     callbacks = image_logger(recipe, data, folder, "m2")
     history, metrics = run_folder.HISTORY, ["accuracy"]
-    seconds = _fit(config, "m2", model, recipe, examples, folder, history, callbacks, metrics)
+    options = {}
+    if recipe.steps is not None:
+        recipe = dataclasses.replace(recipe, epochs=PARTS)
+        options = {"steps_per_epoch": math.ceil(recipe.steps / PARTS)}
+    options["labels_first"] = recipe.labels_first
+    seconds = _fit(
+        config, "m2", model, recipe, examples, folder, history, callbacks, metrics, options
+    )
     logs = model.evaluate(*test, batch_size=EVALUATION_BATCH, verbose=0, return_dict=True)
     return model, {
         "test_error": error_of(model, *test),
@@ -171,13 +193,27 @@ def error_of(model, x, y):
     return baselines.error(probs.argmax(axis=-1), y)
 
 
+def features(model, data):
+    """What baselines see of each part of a table, standardised, missing entries at the mean.
+
+    Of other data None: they see x as it is.
+    """
+    if data.schema is None:
+        return None
+    parts = (data.x_train, data.x_valid, data.x_test)
+    return [np.nan_to_num(model.latents()["z"].preprocessor(x).numpy()) for x in parts]
+
+
 def unlabeled(data):
     """What a model without classes is trained and validated on."""
     return (data.x_train,), (data.x_valid,)
 
 
-def _fit(config, name, model, recipe, examples, folder, history, callbacks=(), metrics=None):
+def _fit(
+    config, name, model, recipe, examples, folder, history, callbacks=(), metrics=None, options=()
+):
     train, valid = examples
+    options = dict(options)
     timer = EpochTimer()
     logs = folder / run_folder.TENSORBOARD / name
     checkpoints = Checkpoints(folder / run_folder.CHECKPOINTS, name, config.checkpoint_seconds)
@@ -187,10 +223,13 @@ def _fit(config, name, model, recipe, examples, folder, history, callbacks=(), m
         metrics=metrics,
         steps_per_execution=1 if config.strategy == "multi-worker" else STEPS_PER_EXECUTION,
     )
+    if checkpoints.epoch:
+        options.pop("labels_first", None)
     bars = config.progress == "bar"
     with StopOnSignal() as stop:
         model.fit(
             *train,
+            **options,
             batch_size=recipe.batch_size,
             epochs=recipe.epochs,
             initial_epoch=checkpoints.epoch,

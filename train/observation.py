@@ -1,11 +1,14 @@
 """How a model sees x, made from a recipe here alone."""
 
+import numpy as np
+
 from keras_dgm import likelihoods
-from keras_dgm.preprocessing import PCA
+from keras_dgm.data.columns import columns_of
+from keras_dgm.preprocessing import PCA, TableEncoder
 
 
 def likelihood_of(recipe):
-    """p(x|.) of a `Recipe`.
+    """p(x|.) of a `Recipe`, where it does not depend on the data.
 
     Raises:
         ValueError: if its scale does not belong to it.
@@ -20,13 +23,22 @@ def likelihood_of(recipe):
     return likelihoods.NAMES[recipe.likelihood](scale=recipe.likelihood_scale)
 
 
-def observed_as(recipe, x=None):
+def observed_as(recipe, x=None, columns=()):
     """The arguments of a model that say how it sees x.
 
     Args:
         recipe: a `Recipe`.
-        x: the training examples, [N, D], from which PCA is computed; needed with PCA alone.
+        x: the training examples, [N, D]; needed where something is computed from them.
+        columns: of a table, the type of each; by default, of other data, found in x.
     """
+    if recipe.columns:
+        encoder = TableEncoder(columns or columns_of(x))
+        encoder.adapt(x)
+        return {
+            "likelihood": encoder.likelihood(),
+            "preprocessor": encoder,
+            "missing": bool(np.isnan(x).any()),
+        }
     arguments = {"likelihood": likelihood_of(recipe)}
     if recipe.pca is not None:
         arguments["preprocessor"] = PCA(recipe.pca, whiten=True)

@@ -13,7 +13,7 @@ import tensorflow as tf
 import keras_dgm as dgm
 from keras_dgm import checks
 from keras_dgm.runs import files, run_folder
-from train import baselines, fitting, workers
+from train import baselines, fitting, report, verdict, workers
 from train.config import check, check_same, to_json
 from train.observation import likelihood_of
 
@@ -29,7 +29,12 @@ def fit(config):
     check(config)
     distribution = strategy(config)  # Workers must meet before anything else uses TensorFlow.
     data = dgm.data.load(
-        config.dataset, config.num_labeled, config.seed, config.data_dir, config.download
+        config.dataset,
+        config.num_labeled,
+        config.seed,
+        config.data_dir,
+        config.download,
+        **config.options,
     )
     check_data(config, data)
     with distribution.scope():
@@ -53,7 +58,8 @@ def run(config, data, folder, m1=None):
         if result := run_folder.read_result(folder):
             return result
     files.write_json(folder / run_folder.CONFIG, to_json(config))
-    print(f"{data!r}\nwriting to {folder}", flush=True)
+    notes = data.schema.notes if data.schema else ()
+    print("\n".join([repr(data), *notes, f"writing to {folder}"]), flush=True)
     started = time.perf_counter()
     keras.utils.set_random_seed(config.seed)
     model, facts = fitting.fit(config, data, folder, m1)
@@ -63,9 +69,19 @@ def run(config, data, folder, m1=None):
     with files.atomic(folder / run_folder.MODEL) as path:
         model.save(path)
     if facts["test_error"] is not None and config.baselines:
-        result["baselines"] = baselines.test_errors(data)
+        result["baselines"] = baselines.test_errors(data, fitting.features(model, data))
+    if facts["test_error"] is not None:
+        result["verdict"] = verdict.of_errors(
+            report.NAMES[config.model],
+            facts["test_error"],
+            result.get("baselines", {}),
+            data,
+            [data.class_names[i] for i in model.facts.unseen_classes],
+        )
     result.update(
         dataset={
+            "schema": None if data.schema is None else data.schema.get_config(),
+            "num_test": int((data.y_test >= 0).sum()),
             "name": data.name,
             "class_names": data.class_names,
             "image_shape": data.image_shape,
@@ -95,11 +111,14 @@ def check_data(config, data):
     Raises:
         ValueError: naming the flag, the rule and the value received.
     """
-    likelihood = likelihood_of(config.settings) if config.settings.pca is None else None
+    by_value = config.settings.pca is None and not config.settings.columns
+    likelihood = likelihood_of(config.settings) if by_value else None
     for split in ("x_train", "x_valid", "x_test"):
         x = getattr(data, split)
         if len(x):
-            checks.check_features(x, argument=split, likelihood=likelihood)
+            checks.check_features(
+                x, argument=split, likelihood=likelihood, missing=config.settings.columns
+            )
     if config.model == "conditional":
         if data.image_shape is None or config.settings.pca is not None:
             raise ValueError(

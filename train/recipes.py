@@ -61,10 +61,16 @@ class M2Recipe:
     """Of the hidden layers."""
     alpha: NonNegativeReal = 0.1
     """Weight of the classification loss, in units of the number of training examples."""
+    classifier_l2: NonNegativeReal = 0.0
+    """Weight of the squares of the weights of q(y|x)."""
     class_sum: Literal["exact", "adaptive"] | Positive = "adaptive"
     """The sum over classes: exact, the k likeliest and a drawn one, or adaptive."""
     epochs: Positive = 280
     """Passes over the training data."""
+    steps: Positive | None = None
+    """So many steps instead, however few examples there are; None: `epochs` passes."""
+    labels_first: NonNegative = 0
+    """Steps on the labelled examples alone, before the others."""
     batch_size: Positive = 200
     """Examples a step, labelled ones in proportion."""
     optimizer: Optimizer = "adam"
@@ -87,6 +93,9 @@ class Recipe:
     """A fixed standard deviation of the gaussian likelihoods; None: learned."""
     binarize: bool = True
     """Under bernoulli, draw x in {0, 1} with probability x afresh at each step."""
+    columns: bool = False
+    """Type the columns of x instead, standardise them, and model each by a likelihood of its own;
+    NaN is a missing entry."""
     pca: Positive | None = None
     """Model this many principal components of x instead of x; needs the gaussian likelihood."""
     m1: M1Recipe = dataclasses.field(default_factory=M1Recipe)
@@ -163,8 +172,22 @@ RECIPES = {
     "frey-aevb": Recipe(
         likelihood="bounded_gaussian", m1=aevb(latent_dim=10, hidden_units=(200,), epochs=2000)
     ),
-    # A file of one's own: real numbers of any scale, learned noise.
-    "default": Recipe(likelihood="gaussian"),
+    # A table of one's own, of any scale and kind of columns.
+    "default": Recipe(
+        columns=True,
+        m1=M1Recipe(latent_dim=10, hidden_units=(100, 100), activation="relu", epochs=100),
+        m2=M2Recipe(
+            latent_dim=5,
+            hidden_units=(96,),
+            activation="relu",
+            alpha=10.0,
+            classifier_l2=0.05,
+            class_sum="exact",
+            steps=2000,
+            labels_first=300,
+            batch_size=64,
+        ),
+    ),
 }
 
 
@@ -184,3 +207,8 @@ def find(name):
 def default_name(dataset):
     """The recipe that a data set gets where none is named."""
     return dataset if dataset in RECIPES else "default"
+
+
+def default_model(recipe):
+    """The model that a recipe is for, where none is named."""
+    return "m2" if recipe == "default" else "m1+m2"

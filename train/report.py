@@ -3,6 +3,7 @@
 import numpy as np
 
 from keras_dgm.runs import run_folder
+from train import verdict
 
 NAMES = {"m1": "M1 + RBF SVM", "m2": "M2", "m1+m2": "M1+M2"}
 
@@ -32,6 +33,12 @@ def of_run(config, result):
         labels = result["dataset"]["num_labeled"]
         lines += [f"test error on {result['dataset']['name']}, {labels} labels:"]
         lines += [table([(name, percent(error)) for name, error in errors.items()])]
+        lines += verdict.lines(
+            NAMES[config.model],
+            result["test_error"],
+            result["verdict"],
+            result["dataset"]["num_test"],
+        )
     if "active_dims" in result:
         lines += [
             f"M1: {result['m1_bound']:.2f} nats on test data, "

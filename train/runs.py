@@ -77,5 +77,7 @@ def load(folder, data_dir=None):
         raise ValueError(
             f"`run` must hold a model that loads, got {found.model}: {error}"
         ) from error
-    data = dgm.data.load(found.dataset, found.num_labeled, found.seed, data_dir or found.data_dir)
+    data = dgm.data.load(
+        found.dataset, found.num_labeled, found.seed, data_dir or found.data_dir, **found.options
+    )
     return Run(model, data, found)

@@ -1,5 +1,6 @@
-"""Classifiers for features: the transductive support vector machine of M1+TSVM."""
+"""scikit-learn estimators: the semi-supervised classifier, the transductive SVM."""
 
+from keras_dgm.classifiers.semi_supervised import SemiSupervisedClassifier
 from keras_dgm.classifiers.tsvm import TransductiveSVM
 
-__all__ = ["TransductiveSVM"]
+__all__ = ["SemiSupervisedClassifier", "TransductiveSVM"]

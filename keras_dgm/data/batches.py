@@ -77,9 +77,12 @@ def training_batches(arrays, labeled, batch_size, seed, epoch, shuffle=True, end
         return tf.nest.map_structure(lambda a: None if a is None else tf.gather(a, indices), arrays)
 
     steps = math.ceil(len(labeled) / batch_size)
-    passes = tf.data.Dataset.counter() if endless else tf.data.Dataset.range(1)
-    steps = tf.data.INFINITE_CARDINALITY if endless else steps
-    found = passes.flat_map(order).map(gather)
+    orders = tf.data.Dataset.range(1).flat_map(order)
+    if endless:
+        # Batches of one size, across the ends of passes: one shape to compile for.
+        steps = tf.data.INFINITE_CARDINALITY
+        orders = tf.data.Dataset.counter().flat_map(order).rebatch(batch_size)
+    found = orders.map(gather)
     found = found.apply(tf.data.experimental.assert_cardinality(steps)).prefetch(2)
     return found.with_options(untuned())
 

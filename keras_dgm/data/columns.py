@@ -188,3 +188,13 @@ def _as_asked(cells: Cells, kind: str) -> Column | str:
             f"{cells.place} must hold two different entries to be binary, got {len(categories)}"
         )
     return Column(cells.name, kind, categories if kind in ("binary", "categorical") else ())
+
+
+def columns_of(x: np.ndarray) -> tuple[Column, ...]:
+    """The columns of an array [N, D]: binary those that hold 0 and 1 alone, real the others."""
+    of_binary = ((x == 0) | (x == 1) | np.isnan(x)).all(axis=0)
+    varies = np.nanmin(x, axis=0) < np.nanmax(x, axis=0)
+    return tuple(
+        Column(str(index), "binary", (0, 1)) if is_binary else Column(str(index), "real")
+        for index, is_binary in enumerate(of_binary & varies)
+    )

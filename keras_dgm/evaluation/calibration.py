@@ -3,8 +3,6 @@
 from typing import NamedTuple
 
 import numpy as np
-import tensorflow as tf
-import tensorflow_probability as tfp
 from sklearn import metrics
 from sklearn.calibration import calibration_curve
 
@@ -44,10 +42,9 @@ def calibration(y, probs, num_bins=10):
     right = probs.argmax(axis=-1) == y
     confidence = np.clip(probs.max(axis=-1), 0, 1)
     accuracy, mean_confidence = calibration_curve(right, confidence, n_bins=num_bins)
-    error = tfp.stats.expected_calibration_error(
-        num_bins, logits=tf.math.log(tf.constant(probs)), labels_true=y
-    )
-    return Calibration(mean_confidence, accuracy, float(error))
+    bins = np.minimum(confidence * num_bins, num_bins - 1).astype(int)
+    errors = np.bincount(bins, right - confidence, num_bins)
+    return Calibration(mean_confidence, accuracy, float(np.abs(errors).sum() / len(right)))
 
 
 def confusion(y, probs):

@@ -26,16 +26,22 @@ class BoundedGaussian(Gaussian):
 
     rule = "lie in [0, 1]"
 
+    def __init__(self, scale: float | None = None):
+        super().__init__(scale)
+
     def mean(self, params):
         return tf.sigmoid(params)
 
     def __call__(self, params, observed=None):
         params = tf.sigmoid(full_precision(params))
         if self.scale is not None:
-            return independent(tfd.Normal(params, tf.cast(self.scale, params.dtype)), observed)
+            return independent(tfd.Normal(params, tf.constant(self.scale, params.dtype)), observed)
         mean, part = tf.split(params, 2, axis=-1)
         low, high = np.log([MIN_STDDEV, MAX_STDDEV])
         return independent(tfd.Normal(mean, tf.exp(low + (high - low) * part)), observed)
 
     def accepts(self, x):
         return (x >= 0) & (x <= 1)
+
+    def get_config(self):
+        return {"scale": self.scale}

@@ -14,12 +14,17 @@ class Gaussian(Likelihood):
     Args:
         scale: a fixed standard deviation, with which the decoder puts out means alone; None:
             learned.
+        floor: what a learned variance has at least is its square, so that the density of a column
+            that hardly varies stays finite.
     """
 
-    def __init__(self, scale: float | None = None):
+    def __init__(self, scale: float | None = None, floor: float = 0.0):
         if scale is not None and not 0 < scale < float("inf"):
             raise ValueError(f"`scale` must be positive and finite, got {scale}")
+        if not 0 <= floor < float("inf"):
+            raise ValueError(f"`floor` must be finite and not negative, got {floor}")
         self.scale = scale
+        self.floor = floor
 
     def params_size(self, width):
         return width if self.scale is not None else 2 * width
@@ -30,9 +35,12 @@ class Gaussian(Likelihood):
     def __call__(self, params, observed=None):
         params = full_precision(params)
         if self.scale is not None:
-            return independent(tfd.Normal(params, tf.cast(self.scale, params.dtype)), observed)
+            return independent(tfd.Normal(params, tf.constant(self.scale, params.dtype)), observed)
         mean, log_variance = tf.split(params, 2, axis=-1)
-        return independent(tfd.Normal(mean, stddev_of(log_variance)), observed)
+        stddev = stddev_of(log_variance)
+        if self.floor:
+            stddev = tf.sqrt(self.floor**2 + stddev**2)
+        return independent(tfd.Normal(mean, stddev), observed)
 
     def get_config(self):
-        return {"scale": self.scale}
+        return {"scale": self.scale, "floor": self.floor}

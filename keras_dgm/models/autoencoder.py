@@ -57,12 +57,12 @@ class Autoencoder(DeepGenerativeModel):
             self.encoder = networks.mlp(self.hidden_units, code_size, **options)
         if self.decoder is None:
             self.decoder = networks.mlp(self.hidden_units[::-1], params_size, **options)
-        networks.build(self.encoder, (None, self.inputs_dim), code_size, name="encoder")
+        networks.build(self.encoder, (None, self.view.inputs_dim), code_size, name="encoder")
         networks.build(self.decoder, (None, decoder_width), params_size, name="decoder")
 
     def qz_x(self, x: tf.Tensor, training: bool = False) -> Any:
         """q(z|x) of an observation x [B, W]."""
-        return distributions.diagonal_normal(self.encoder(self.as_inputs(x), training=training))
+        return distributions.diagonal_normal(self.encoder(self.view.inputs(x), training=training))
 
     def posterior(self, x: Any) -> Any:
         """q(z|x) of raw data [B, D]."""

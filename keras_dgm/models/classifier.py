@@ -14,6 +14,8 @@ from keras_dgm.models.base import DeepGenerativeModel
 from keras_dgm.serving import personalise
 from keras_dgm.serving.deployed import DeployedM2
 from keras_dgm.serving.endpoint import ClassId, Endpoint, Latent, Seed, draw, drawn
+from keras_dgm.training import batches
+from keras_dgm.training.callbacks import StopNotFinite
 from keras_dgm.training.observation import Observation
 from keras_dgm.training.step import StepOutput
 
@@ -83,6 +85,42 @@ class GenerativeClassifier(DeepGenerativeModel):
 
     # The classifier.
 
+    def fit(
+        self, x: Any = None, y: Any = None, *args: Any, labels_first: int = 0, **kwargs: Any
+    ) -> keras.callbacks.History:
+        """Train, as `TrainableModel.fit`.
+
+        From a random start q(y|x) settles in clusters of its own, whose numbers are a matter of
+        chance; with few labels it has to see these first.
+
+        Args:
+            x: as of `TrainableModel.fit`.
+            y: as of `TrainableModel.fit`.
+            *args: as of `TrainableModel.fit`.
+            labels_first: so many steps on the labelled examples alone come first; of arrays.
+            **kwargs: as of `TrainableModel.fit`.
+        """
+        if labels_first:
+            steps = checks.check_positive_integer(labels_first, argument="labels_first")
+            data = batches.of(self, x, y, kwargs.get("sample_weight"), steps)
+            self.fit_labels(data.labeled_part(), kwargs.get("batch_size"))
+        return super().fit(x, y, *args, **kwargs)
+
+    def fit_labels(self, data: Any, batch_size: int | None) -> None:
+        """Train for an epoch of `data`, all of it labelled, in silence."""
+        self.learn_facts(data)
+        self._build_once(data.input_shape)
+        epoch = tf.Variable(0, dtype=tf.int64, trainable=False)
+        seed = int(self.seed_generator.state.numpy()[0])
+        keras.Model.fit(
+            self,
+            data.training(batch_size, seed, epoch, shuffle=True),
+            steps_per_epoch=data.steps,
+            callbacks=[StopNotFinite()],
+            shuffle=False,
+            verbose=0,
+        )
+
     def call(self, x: Any, training: bool = False) -> tf.Tensor:
         x = self.expected_observation(self.observe(x))
         return self.qy_x(x, training).probs_parameter()
@@ -125,6 +163,24 @@ class GenerativeClassifier(DeepGenerativeModel):
             raise ValueError("`y` must be integers, -1 where the label is unknown; got None")
         y = checks.check_labels(y, num_classes=self.num_classes, length=len(x))
         return x, y, sample_weight
+
+    def weigh_classes(self, class_weight: Any, y: Any, sample_weight: Any) -> np.ndarray:
+        """The weight of each example, by its class where it is labelled.
+
+        Raises:
+            ValueError: if there are no arrays of labels, or a class or weight is none.
+        """
+        if y is None:
+            raise ValueError("`class_weight` must be given with an array `y`, got None")
+        y = checks.check_labels(y, num_classes=self.num_classes)
+        if not set(class_weight) <= set(range(self.num_classes)):
+            raise ValueError(
+                f"`class_weight` must have keys from 0 to {self.num_classes - 1}, "
+                f"got {sorted(class_weight)}"
+            )
+        by_class = np.ones(self.num_classes + 1, np.float32)  # The last is of -1.
+        by_class[list(class_weight)] = list(class_weight.values())
+        return by_class[y] * (1.0 if sample_weight is None else np.asarray(sample_weight))
 
     # Features and images.
 

@@ -118,10 +118,11 @@ class ConditionalM1(Autoencoder):
     def decode(self, c: tf.Tensor, z: tf.Tensor, training: bool = False) -> tf.Tensor:
         """x [..., D] of c [..., C] and the mean of p(x'|c,z), z [..., Z]."""
         c, z = (tf.cast(part, self.variable_dtype) for part in (c, z))
-        params = self.decoded(c, z, training)
+        params = distributions.full_precision(self.decoded(c, z, training))
         rest = self.likelihood.mean(params[..., : self.likelihood.mean_size(len(self.rest))])
         order = np.argsort([*self.condition, *self.rest])
-        return tf.gather(tf.concat([c, rest], axis=-1), order, axis=-1)
+        x = tf.concat([distributions.full_precision(c), rest], axis=-1)
+        return tf.gather(x, order, axis=-1)
 
     def complete(
         self, x: npt.ArrayLike, num_samples: int = 1, z: Any = None, batch_size: int = 100

@@ -85,7 +85,7 @@ class M1(Autoencoder):
         """-J(x), with noise [B, Z]; tensors [B]."""
         qz_x = self.qz_x(x, training)
         z = distributions.reparameterize(qz_x, noise)
-        px_z = self.px_z(z, training, self.observed(x))
+        px_z = self.px_z(z, training, self.view.observed(x))
         pz = distributions.standard_normal_like(qz_x)
         return bounds.elbo(x, px_z, qz_x, pz)
 
@@ -99,7 +99,7 @@ class M1(Autoencoder):
         qz_x = self.qz_x(x, training)[:, None]
         z = distributions.reparameterize(qz_x, noise)
         x = x[:, None]
-        px_z = self.px_z(z, training, self.observed(x))
+        px_z = self.px_z(z, training, self.view.observed(x))
         pz = distributions.standard_normal_like(qz_x)
         return bounds.log_weights(x, z, px_z, qz_x, pz)
 
@@ -139,7 +139,7 @@ class M1(Autoencoder):
     def decode(self, z: tf.Tensor, training: bool = False) -> tf.Tensor:
         """The mean of p(x|z), as raw data [..., D], of z [..., Z]."""
         z = tf.cast(z, self.variable_dtype)
-        return self.to_data(networks.on_rows(self.decoder, z, training=training))
+        return self.view.to_data(networks.on_rows(self.decoder, z, training=training))
 
     def generate(self, z: Any = None, num_samples: int = 1, batch_size: int = 1000) -> np.ndarray:
         """The mean of p(x|z), a NumPy array [N, D].
@@ -167,7 +167,7 @@ class M1(Autoencoder):
         """From x to these dimensions of the mean of q(z|x), for `folding.Chain`."""
         return [
             *folding.stages_of_preprocessor(self.preprocessor),
-            *folding.function(self.as_inputs, self.observation_dim),
+            *self.view.input_stages(),
             *folding.stages_of(self.encoder),
             folding.Columns(tuple(dims)),
         ]
@@ -177,7 +177,7 @@ class M1(Autoencoder):
         return [
             *folding.scatter(dims, self.latent_dim),
             *folding.stages_of(self.decoder),
-            *self.mean_stages(),
+            *self.view.data_stages(),
         ]
 
     def endpoints(self, softplus: Callable | None = None) -> dict[str, Endpoint]:

@@ -23,6 +23,7 @@ from keras_dgm.training.step import StepOutput
 
 # What a class that has no label gets for a logit: its probability is 0.
 NEVER = -1e9
+EMPIRICAL = "empirical"
 
 
 @keras.saving.register_keras_serializable(package=networks.PACKAGE)
@@ -42,7 +43,8 @@ class M2(GenerativeClassifier):
         class_sum: how U(x) sums over the classes in training: `"exact"`; or an integer k, the k
             likeliest classes and one drawn from the others (unbiased); or `"adaptive"`, exact at
             first, then over ever fewer classes as q(y|x) becomes sure of them.
-        class_prior: pi, K positive numbers that sum to 1; None: uniform.
+        class_prior: pi, K positive numbers that sum to 1; `"empirical"`: the frequencies of the
+            labels that `fit` sees, one added to each count; None: uniform.
         activation: of the hidden layers.
         likelihood: p(x|y,z), a name of `keras_dgm.likelihoods.NAMES` or a `Likelihood`:
             `"bernoulli"` or `"bounded_gaussian"` for x in [0, 1], `"gaussian"` for real x.
@@ -50,7 +52,8 @@ class M2(GenerativeClassifier):
         weight_prior: add a N(0, 1) prior over the weights (MAP estimation), as the paper's code.
         classifier: a Keras model of your own from x [B, D] to the logits of q(y|x), [B, K].
         encoder: a Keras model of your own from [x, one-hot y], [B, D] and [B, K], to [B, 2 Z],
-            means and log variances of q(z|x,y).
+            means and log variances of q(z|x,y). Like the decoder it is applied once a step to all
+            pairs of an example and a class in the sum: of BatchNormalization these are the batch.
         decoder: a Keras model of your own from [z, one-hot y], [B, Z] and [B, K], to the
             parameters of p(x|y,z), as many as the likelihood's `params_size`.
         preprocessor: an adapted layer that maps x to what is modelled, `PCA` say.
@@ -76,7 +79,7 @@ class M2(GenerativeClassifier):
         *,
         alpha: float = 0.1,
         class_sum: str | int = "exact",
-        class_prior: npt.ArrayLike | None = None,
+        class_prior: npt.ArrayLike | str | None = None,
         activation: Any = "softplus",
         likelihood: str | Likelihood = "bernoulli",
         classifier: keras.Layer | None = None,
@@ -93,8 +96,12 @@ class M2(GenerativeClassifier):
         self.summed_classes = class_sum if isinstance(class_sum, int) else num_classes
         self.hidden_units = checks.check_widths(hidden_units, argument="hidden_units", at_least=1)
         self.alpha = alpha
-        if class_prior is not None:
+        if class_prior is not None and not isinstance(class_prior, str):
             class_prior = checks.check_class_prior(class_prior, num_classes=num_classes)
+        elif class_prior not in (None, EMPIRICAL):
+            raise ValueError(
+                f"`class_prior` must be {EMPIRICAL!r}, None or numbers, got {class_prior!r}"
+            )
         self.class_prior = class_prior
         self.activation = keras.activations.get(activation)
         own = {"classifier": classifier, "encoder": encoder, "decoder": decoder}
@@ -116,7 +123,7 @@ class M2(GenerativeClassifier):
             self.encoder = networks.ConditionalMLP(K, self.hidden_units, 2 * Z, **options)
         if self.decoder is None:
             self.decoder = networks.ConditionalMLP(K, self.hidden_units, params_size, **options)
-        inputs = self.inputs_dim
+        inputs = self.view.inputs_dim
         networks.build(self.classifier, (None, inputs), K, name="classifier")
         networks.build(self.encoder, [(None, 1, inputs), (1, K)], 2 * Z, name="encoder")
         networks.build(self.decoder, [(None, K, Z), (1, K)], params_size, name="decoder")
@@ -125,12 +132,12 @@ class M2(GenerativeClassifier):
 
     def qy_x(self, x: tf.Tensor, training: bool = False) -> Any:
         """q(y|x); a class that had no label in training has the probability 0."""
-        logits = self.classifier(self.as_inputs(x), training=training)
+        logits = self.classifier(self.view.inputs(x), training=training)
         return distributions.categorical(self.only_seen(logits))
 
     def qz_xy(self, x: tf.Tensor, y: tf.Tensor, training: bool = False) -> Any:
         """q(z|x,y) of integers y [B, S] or [1, S]; batch shape [B, S]."""
-        inputs = self.as_inputs(x)[:, None]
+        inputs = self.view.inputs(x)[:, None]
         return distributions.diagonal_normal(self.encoder([inputs, y], training=training))
 
     def px_yz(
@@ -146,6 +153,9 @@ class M2(GenerativeClassifier):
     def py(self) -> Any:
         """p(y)."""
         prior = self.class_prior or [1 / self.num_classes] * self.num_classes
+        if self.class_prior == EMPIRICAL:
+            counts = np.array(self.facts.label_counts if self.facts else [0] * self.num_classes) + 1
+            prior = counts / counts.sum()
         return distributions.categorical(tf.math.log(tf.constant(prior, self.variable_dtype)))
 
     def only_seen(self, logits: tf.Tensor) -> tf.Tensor:
@@ -179,7 +189,7 @@ class M2(GenerativeClassifier):
         z = distributions.reparameterize(qz_xy, noise)
         pz = distributions.standard_normal_like(qz_xy)
         x = x[:, None]
-        px_yz = self.px_yz(y, z, training, self.observed(x))
+        px_yz = self.px_yz(y, z, training, self.view.observed(x))
         return bounds.labeled_bound(x, y, px_yz, qz_xy, pz, self.py())
 
     def bound(
@@ -239,7 +249,7 @@ class M2(GenerativeClassifier):
         z = distributions.reparameterize(qz_xy, noise)
         pz = distributions.standard_normal_like(qz_xy)
         x = x[:, None, None]
-        px_yz = self.px_yz(y, z, observed=self.observed(x))
+        px_yz = self.px_yz(y, z, observed=self.view.observed(x))
         log_w = bounds.log_weights(x, z, px_yz, qz_xy, pz)
         return log_w._replace(kl=log_w.kl - self.py().log_prob(y))
 
@@ -254,13 +264,13 @@ class M2(GenerativeClassifier):
 
     def decode(self, y: tf.Tensor, z: tf.Tensor) -> tf.Tensor:
         z = tf.cast(z, self.variable_dtype)
-        return self.to_data(self.decoder([z, y], training=False))
+        return self.view.to_data(self.decoder([z, y], training=False))
 
     # Serving.
 
     def deployed(self, softplus: Callable | None = None) -> DeployedM2:
         features = folding.stages_of_preprocessor(self.preprocessor)
-        return DeployedM2(self, features, self.mean_stages(), softplus)
+        return DeployedM2(self, features, self.view.data_stages(), softplus)
 
     def embed_endpoint(self, deployed: DeployedM2) -> Endpoint:
         return Endpoint(

@@ -103,17 +103,17 @@ class StackedM1M2(GenerativeClassifier):
             latent_dim,
             hidden_units,
             likelihood="gaussian",
+            seed=seed,
             dtype=self.dtype_policy,
             **m2_options,
         )
         self.m2.seed_generator = self.seed_generator
-        self.input_dim = m1.input_dim
+        self.view.build(m1.input_dim)
 
     def build(self, input_shape: Any) -> None:
         """M2's networks; of all dimensions of z1, until it is known which are active."""
         dims = self.active_dims or range(self.m1.latent_dim)
-        self.observation_dim = len(dims)
-        self.m2.build((None, self.observation_dim))
+        self.m2.build((None, len(dims)))
         self.built = True
 
     # What is observed: z1.
@@ -133,9 +133,17 @@ class StackedM1M2(GenerativeClassifier):
         return self.active(observation.location)
 
     def active(self, z1: tf.Tensor) -> tf.Tensor:
+        return tf.gather(z1, self.known_dims(), axis=-1)
+
+    def known_dims(self) -> list[int]:
+        """The dimensions of z1 that M2 models.
+
+        Raises:
+            ValueError: if they are not known yet.
+        """
         if self.active_dims is None:
             raise ValueError("`active_dims` must be given, or found by `fit`, before a call")
-        return tf.gather(z1, self.active_dims, axis=-1)
+        return self.active_dims
 
     def check_features(self, x: Any) -> np.ndarray:
         return self.m1.check_features(x)
@@ -190,7 +198,7 @@ class StackedM1M2(GenerativeClassifier):
         z1 = distributions.reparameterize(qz1_x, z1_noise)  # [B, S, Z1]
         pz1 = distributions.standard_normal_like(qz1_x)
         x = x[:, None]
-        px_z1 = self.m1.px_z(z1, observed=self.m1.observed(x))
+        px_z1 = self.m1.px_z(z1, observed=self.m1.view.observed(x))
         of_m1 = bounds.log_weights(x, z1, px_z1, qz1_x, pz1)  # [B, S]
         active = self.active(z1)
         replaced = distributions.standard_normal(active.shape[-1:], active.dtype).log_prob(active)
@@ -204,9 +212,10 @@ class StackedM1M2(GenerativeClassifier):
     # Data.
 
     def learn_facts(self, data: Any) -> None:
+        dims = self.active_dims or self.find_active_dims(data)
         super().learn_facts(data)
         if self.active_dims is None:
-            self.choose_dims(self.find_active_dims(data))
+            self.choose_dims(dims)
 
     def take_facts(self, facts: DataFacts) -> None:
         super().take_facts(facts)
@@ -215,12 +224,17 @@ class StackedM1M2(GenerativeClassifier):
     def choose_dims(self, active_dims: list[int]) -> None:
         """Let M2 model these dimensions of z1, with new networks if it has had others."""
         self.active_dims = active_dims
-        if self.built and self.observation_dim != len(active_dims):
+        if self.built and self.m2.input_dim != len(active_dims):
             m2 = M2.from_config(self.m2.get_config())
             m2.seed_generator = self.seed_generator
-            del self.m2
+            if self.facts is not None:
+                m2.take_facts(self.facts)
+            # As Keras' own layers do where they change once they are built.
+            self._tracker.unlock()
+            self._tracker.untrack(self.m2)
             self.m2 = m2
             self.build(None)
+        self.trace_anew()
 
     def find_active_dims(self, data: Any) -> list[int]:
         """The dimensions of z1 that have not collapsed.
@@ -249,7 +263,7 @@ class StackedM1M2(GenerativeClassifier):
     def decode(self, y: tf.Tensor, z: tf.Tensor) -> tf.Tensor:
         """The mean of p(x|z1) at the mean of p(z1|y,z2), [B, S, D]; collapsed dimensions are 0."""
         z1 = self.m2.decode(y, z)
-        scatter = tf.one_hot(self.active_dims, self.m1.latent_dim, dtype=z1.dtype)
+        scatter = tf.one_hot(self.known_dims(), self.m1.latent_dim, dtype=z1.dtype)
         return self.m1.decode(z1 @ scatter)
 
     # Serving.
@@ -258,9 +272,10 @@ class StackedM1M2(GenerativeClassifier):
         return self.m1.features_input()
 
     def deployed(self, softplus: Callable | None = None) -> DeployedM2:
-        features = self.m1.feature_stages(self.active_dims)
-        z1 = folding.Columns(tuple(range(self.observation_dim)))
-        return DeployedM2(self.m2, features, [z1, *self.m1.data_stages(self.active_dims)], softplus)
+        dims = self.known_dims()
+        features = self.m1.feature_stages(dims)
+        z1 = folding.Columns(tuple(range(len(dims))))
+        return DeployedM2(self.m2, features, [z1, *self.m1.data_stages(dims)], softplus)
 
     def embed_endpoint(self, deployed: DeployedM2) -> Endpoint:
         def reference(x):

@@ -17,6 +17,9 @@ from keras_dgm.preprocessing.standardize import rank_knots, standard_moments
 
 COUNTS = ("real", "poisson", "negative_binomial")
 
+# Of the deviation of a column, the least that its noise has.
+FLOOR = 0.1
+
 # The kurtosis of a Laplace distribution; that of a normal one is 3.
 HEAVY_TAILS = 6.0
 
@@ -95,7 +98,7 @@ class TableEncoder(Preprocessor):
         }
         parts: list[tuple[Any, int]] = []
         if self._scaled:
-            parts.append((likelihoods.Gaussian(), len(self._scaled)))
+            parts.append((likelihoods.Gaussian(floor=FLOOR), len(self._scaled)))
         if self._counts:
             parts.append((of_counts[self.counts](), len(self._counts)))
         if self._binary:

@@ -32,9 +32,10 @@ CONFIG_TYPES = {
     "seed": int,
     "data_dir": str,
     "settings": dict,
+    "options": dict,
 }
 RESULT_TYPES = {"dataset": dict}
-DATASET_TYPES = {"class_names": list, "image_shape": list}
+DATASET_TYPES = {"class_names": list, "image_shape": list, "schema": dict}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -86,6 +87,16 @@ class RunFolder:
     def data_dir(self) -> str | None:
         """Where the data was; None: where `keras_dgm.data.load` looks by itself."""
         return self.config.get("data_dir")
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """What else `keras_dgm.data.load` was told."""
+        return self.config.get("options") or {}
+
+    @property
+    def schema(self) -> dict[str, Any] | None:
+        """How the rows of its table become examples; None of other data."""
+        return (self.result.get("dataset") or {}).get("schema")
 
     @property
     def class_names(self) -> list | None:

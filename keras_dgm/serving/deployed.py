@@ -47,8 +47,7 @@ class DeployedM2:
         self.num_classes = m2.num_classes
         means = folding.Columns(tuple(range(m2.latent_dim)))
         self.features = folding.Chain(features, softplus)
-        seen = folding.function(m2.as_inputs, m2.observation_dim)
-        self._to_inputs = folding.Chain(seen, softplus)
+        self._to_inputs = folding.Chain(m2.view.input_stages(), softplus)
         logits = [
             *folding.stages_of(m2.classifier),
             *folding.function(m2.only_seen, m2.num_classes),

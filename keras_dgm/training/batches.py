@@ -100,6 +100,10 @@ class Arrays:
         sample_weight = None if self.sample_weight is None else self.sample_weight[rows]
         return Arrays(self.model, self.x[rows], y, sample_weight, self.steps)
 
+    def labeled_part(self) -> "Arrays":
+        """The examples that have a label."""
+        return self.part(self.labeled)
+
     def facts(self, num_classes: int) -> DataFacts:
         """How many examples and labels there are."""
         return DataFacts.of([labels_of(self.x, self.y)], num_classes)
@@ -205,6 +209,12 @@ class Stream:
         raise ValueError(
             "`validation_split` must be 0 with a dataset, which cannot be split; give "
             f"`validation_data`; got {fraction}"
+        )
+
+    def labeled_part(self) -> Any:
+        """Refuses: which examples are labelled is known once all have been read."""
+        raise ValueError(
+            "`labels_first` must be 0 with a dataset; fit arrays, or do so in two steps"
         )
 
     def facts(self, num_classes: int) -> DataFacts:

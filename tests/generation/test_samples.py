@@ -100,7 +100,7 @@ BAD = {
     "a negative seed": (lambda m1, m2: generation.samples(m1, seed=-1), "`seed` must .* got -1"),
     "a model not built": (
         lambda m1, m2: generation.samples(dgm.M1(2)),
-        "`model` must be built or fitted, got <M1",
+        "`model` must be built or fitted first, got <M1",
     ),
     "a model that completes": (
         lambda m1, m2: generation.samples(conditional()),

@@ -31,7 +31,7 @@ def test_the_history_holds_the_bound_and_the_classifier(make):
 
 def nearest_mean():
     """A classifier that is right about nearly all of `examples`, and predicts every class."""
-    x, y = builders.examples()
+    x, _ = builders.examples()
     means = np.array([x[np.arange(len(x)) % K == k].mean(axis=0) for k in range(K)])
     classifier = keras.Sequential([keras.layers.Dense(K)])
     classifier.build((None, x.shape[1]))
@@ -241,6 +241,22 @@ def test_a_class_without_a_label_is_a_warning():
     probs = model.predict(x, verbose=0)
     assert np.all(probs[:, 1] == 0)
     np.testing.assert_allclose(probs.sum(axis=-1), 1, rtol=1e-6)
+
+
+@pytest.mark.parametrize("make", [builders.m2, builders.stacked])
+def test_what_has_labels_may_change_from_fit_to_fit(make):
+    """Compiled steps and predictions follow."""
+    x, y = builders.examples()
+    model = builders.compiled(make(), mode="graph")
+    assert np.all(model.predict(x, verbose=0) > 0)
+    with pytest.warns(UserWarning, match=r"class \[1\]"):
+        model.fit(x, np.where(y == 1, -1, y), verbose=0)
+    assert np.all(model.predict(x, verbose=0)[:, 1] == 0)
+
+    history = model.fit(x, y, verbose=0).history
+
+    assert 0 < history["classification_loss"][0] < 10
+    assert np.all(model.predict(x, verbose=0)[:, 1] > 0)
 
 
 def test_fitting_epoch_by_epoch_goes_through_the_same_orders():

@@ -14,7 +14,7 @@ import tensorflow as tf
 from builders import D, K
 
 import keras_dgm
-from keras_dgm import likelihoods, networks
+from keras_dgm import likelihoods, networks, preprocessing
 
 # Every registered class, in each of the ways in which it is put together.
 MODELS = {
@@ -28,6 +28,10 @@ MODELS = {
     "M1 of several samples": lambda: builders.m1(num_samples=3),
     "M1 of own networks": lambda: builders.m1(
         likelihood=likelihoods.Bernoulli(binarize=False), **builders.own_m1_networks()
+    ),
+    "M1 of columns, some missing": lambda: builders.m1(
+        likelihood=likelihoods.Columns([(likelihoods.Gaussian(), 4), (likelihoods.Bernoulli(), 2)]),
+        missing=True,
     ),
     "M1 of components": lambda: builders.m1(
         likelihood="gaussian", preprocessor=builders.adapted_pca()
@@ -66,6 +70,14 @@ def two_inputs():
     return keras.Model([x, y], keras.layers.Dense(5)(keras.layers.Concatenate()([x, y])))
 
 
+COLUMNS = [keras_dgm.data.Column(f"column {i}", "real") for i in range(D)]
+
+
+def adapted(layer):
+    layer.adapt(builders.examples()[0])
+    return layer
+
+
 VECTOR = np.random.default_rng(0).normal(size=[4, 2]).astype(np.float32)
 CLASS = np.array([0, 2, 1, 1], np.int32)
 LAYERS = {
@@ -78,15 +90,24 @@ LAYERS = {
         [VECTOR, CLASS],
     ),
     "PCA": (builders.adapted_pca, builders.examples()[0]),
+    "Standardize": (lambda: adapted(preprocessing.Standardize()), builders.examples()[0]),
+    "TableEncoder": (lambda: adapted(preprocessing.TableEncoder(COLUMNS)), builders.examples()[0]),
 }
 
 
 def registered():
-    """The classes of the package that Keras can load, once every module is imported."""
+    """The models and layers that Keras can load, once every module is imported.
+
+    The likelihoods have a harness of their own.
+    """
     for module in pkgutil.walk_packages(keras_dgm.__path__, "keras_dgm."):
         importlib.import_module(module.name)
     found = keras.saving.get_custom_objects().items()
-    classes = {name for name, content in found if inspect.isclass(content)}
+    classes = {
+        name
+        for name, content in found
+        if inspect.isclass(content) and issubclass(content, keras.Layer)
+    }
     return {name.removeprefix("keras_dgm>") for name in classes if name.startswith("keras_dgm>")}
 
 

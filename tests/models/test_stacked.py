@@ -1,6 +1,7 @@
 """M1+M2: a frozen M1 below an M2 of its codes z1."""
 
 import builders
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -144,6 +145,55 @@ def test_a_call_before_the_active_dimensions_are_known():
 
     with pytest.raises(ValueError, match="`active_dims` must be given, or found by `fit`"):
         model.predict(builders.examples()[0], verbose=0)
+
+
+def test_a_stack_that_was_built_before_its_dimensions_were_known():
+    """As one whose weights are loaded; `fit` gives M2 networks of the dimensions that it finds."""
+    x, y = builders.examples()
+    model, fresh = (dgm.StackedM1M2(with_dead_dimensions([1]), K, Z, (4,), seed=0) for _ in "ab")
+    model.build((None, D))
+    assert model.m2.encoder.from_x.kernel.shape[0] == 4
+
+    for each in (model, fresh):
+        keras.utils.set_random_seed(0)
+        history = builders.compiled(each).fit(x, y, verbose=0).history
+        assert each.active_dims == [0, 2, 3]
+        assert each.m2.encoder.from_x.kernel.shape[0] == 3
+        np.testing.assert_allclose(each.m2.labeled_fraction, np.mean(y >= 0), rtol=1e-6)
+        expected = -history["elbo"][0] + 0.1 * history["classification_loss"][0]
+        np.testing.assert_allclose(history["loss"][0], expected, rtol=1e-5)
+
+    assert len(model.trainable_variables) == len(fresh.trainable_variables)
+    assert [w.shape for w in model.weights] == [w.shape for w in fresh.weights]
+
+
+def test_a_built_stack_takes_the_weights_of_another(tmp_path):
+    x, y = builders.examples()
+    m1 = with_dead_dimensions([1])
+    model = builders.compiled(dgm.StackedM1M2(m1, K, Z, (4,), seed=0))
+    model.fit(x, y, verbose=0)
+    model.save_weights(tmp_path / "stack.weights.h5")
+    other = dgm.StackedM1M2(m1, K, Z, (4,), seed=1)
+    other.build((None, D))
+
+    other.load_weights(tmp_path / "stack.weights.h5")
+
+    assert other.active_dims == model.active_dims
+    np.testing.assert_array_equal(other.predict(x, verbose=0), model.predict(x, verbose=0))
+
+
+def test_a_call_of_a_built_stack_says_that_its_dimensions_are_not_known():
+    x, _ = builders.examples()
+    model = dgm.StackedM1M2(with_dead_dimensions([]), K, Z, (4,))
+    model.build((None, D))
+
+    for call in (lambda: model.predict(x, verbose=0), lambda: model(x), lambda: model.embed(x)):
+        with pytest.raises(ValueError, match="`active_dims` must be given, or found by `fit`"):
+            call()
+    with pytest.raises(ValueError, match="`active_dims`"):
+        model.generate([0])
+    with pytest.raises(ValueError, match="`active_dims`"):
+        model.endpoints()
 
 
 def test_a_preprocessor_in_m1():

@@ -1,13 +1,16 @@
 """The commands that reproduce papers and measure."""
 
 from train.experiments import benchmark, scaling, study
-from train.experiments.aevb import compare
+from train.experiments.aevb import compare as aevb
+from train.experiments.compare import cells as comparison
+from train.experiments.compare import report as comparison_report
 from train.experiments.table1 import cells
 from train.experiments.table1 import report as table1_report
 from train.settings import told
 
 USAGE = """\
   table1      fill the paper's table of errors, cell by cell, and print it
+  compare     fill the table of classifiers on real data sets with few labels, and print it
   aevb        the AEVB paper's comparison with wake-sleep and Monte-Carlo EM
   study       samples, manifolds and component collapse over many M1s; goes on where it stopped
   benchmark   measure the speed of training against what this machine allows
@@ -23,9 +26,17 @@ def table1(args):
         cells.fill(config)
 
 
+def compare(args):
+    config = told(comparison.CompareConfig, "compare", args)
+    if config.report:
+        print(comparison_report.report(config), end="")
+    else:
+        comparison.fill(config)
+
+
 def compare_aevb(args):
-    config = told(compare.AevbConfig, "aevb", args)
-    for path in compare.compare(config):
+    config = told(aevb.AevbConfig, "aevb", args)
+    for path in aevb.compare(config):
         print(f"drawn: {path}")
 
 
@@ -48,6 +59,7 @@ def measure_scaling(args):
 
 COMMANDS = {
     "table1": table1,
+    "compare": compare,
     "aevb": compare_aevb,
     "study": run_study,
     "benchmark": run_benchmark,

@@ -1,0 +1,151 @@
+"""The semi-supervised classifier for a table of one's own, as a scikit-learn estimator."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import numpy as np
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from keras_dgm import checks, networks
+from keras_dgm.classifiers.labels import UNKNOWN, encode, known
+from keras_dgm.data.columns import columns_of
+from keras_dgm.models import M2
+from keras_dgm.preprocessing import TableEncoder
+
+STEPS_PER_EXECUTION = 50
+
+
+class SemiSupervisedClassifier(ClassifierMixin, BaseEstimator):
+    """M2 on the columns of a table: few labels, and all rows to learn from.
+
+    `fit` standardises real columns, by ranks where their tails are heavy; takes columns of 0 and 1
+    as binary; and models each kind by its own likelihood, missing entries (NaN) left out of it.
+    q(y|x) first learns from the labelled rows alone, then from all.
+
+    Args:
+        latent_dim: the size of z, what the class does not say.
+        hidden_units: widths of the hidden layers of each network.
+        alpha: weight of the classification loss, as of `M2`.
+        classifier_l2: weight of the squares of the weights of q(y|x). Without it, the labels alone
+            make q(y|x) so sure that the other rows cannot correct it.
+        labels_first: steps on the labelled rows alone, before the others.
+        steps: steps on all rows.
+        batch_size: rows of a step.
+        learning_rate: of Adam; it decays to 0 along half a cosine.
+        class_prior: as of `M2`; None: uniform.
+        random_state: of the initial weights and the noise: None, an integer or a `RandomState`.
+
+    Attributes:
+        classes_: [K], the labels, in order.
+        model_: the trained `M2`, of the columns as they are.
+        n_features_in_: D.
+
+    Raises:
+        ValueError: by `fit`, if an argument is out of range, X is infinite, or y holds fewer than
+            two classes.
+
+    References:
+        Kingma, Rezende, Mohamed, Welling, "Semi-supervised Learning with Deep Generative Models",
+        NIPS 2014, arXiv 1406.5298.
+    """
+
+    def __init__(
+        self,
+        *,
+        latent_dim: int = 5,
+        hidden_units: Sequence[int] = (96,),
+        alpha: float = 10.0,
+        classifier_l2: float = 0.05,
+        labels_first: int = 300,
+        steps: int = 2000,
+        batch_size: int = 64,
+        learning_rate: float = 3e-3,
+        class_prior: Any = None,
+        random_state: Any = None,
+    ):
+        self.latent_dim = latent_dim
+        self.hidden_units = hidden_units
+        self.alpha = alpha
+        self.classifier_l2 = classifier_l2
+        self.labels_first = labels_first
+        self.steps = steps
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.class_prior = class_prior
+        self.random_state = random_state
+
+    def fit(self, X: Any, y: Any) -> "SemiSupervisedClassifier":
+        """Fit to X [N, D], NaN where an entry is missing, and y [N].
+
+        Labels are integers or texts; -1, None, NaN and "" say that a label is unknown.
+        """
+        steps = checks.check_positive_integer(self.steps, argument="steps")
+        X = validate_data(self, X, dtype=np.float32, ensure_all_finite="allow-nan")
+        self.classes_, labels = encode(y, len(X))
+        seed = int(check_random_state(self.random_state).randint(2**31))
+        keras.utils.set_random_seed(seed)
+        encoder = TableEncoder(columns_of(X))
+        encoder.adapt(X)
+        num_classes, hidden_units = len(self.classes_), tuple(self.hidden_units)
+        self.model_ = M2(
+            num_classes,
+            self.latent_dim,
+            hidden_units,
+            classifier=networks.mlp(
+                hidden_units,
+                num_classes,
+                "relu",
+                kernel_regularizer=keras.regularizers.L2(self.classifier_l2),
+            ),
+            alpha=self.alpha,
+            activation="relu",
+            likelihood=encoder.likelihood(),
+            missing=bool(np.isnan(X).any()),
+            preprocessor=encoder,
+            class_prior=self.class_prior,
+            seed=seed,
+        )
+        decay = keras.optimizers.schedules.CosineDecay(self.learning_rate, steps)
+        self.model_.compile(
+            keras.optimizers.Adam(decay), steps_per_execution=min(STEPS_PER_EXECUTION, steps)
+        )
+        self.model_.fit(
+            X,
+            labels,
+            batch_size=self.batch_size,
+            labels_first=self.labels_first,
+            steps_per_epoch=steps,
+            verbose=0,
+        )
+        return self
+
+    def predict_proba(self, X: Any) -> np.ndarray:
+        """q(y|x), [N, K], the classes in the order of `classes_`."""
+        check_is_fitted(self)
+        X = validate_data(self, X, dtype=np.float32, ensure_all_finite="allow-nan", reset=False)
+        return self.model_.predict(X, batch_size=1000, verbose=0)
+
+    def predict(self, X: Any) -> np.ndarray:
+        """The most likely label of each row, [N]."""
+        return self.classes_[self.predict_proba(X).argmax(axis=1)]
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """The accuracy on the rows that have a label.
+
+        Raises:
+            ValueError: if none has.
+        """
+        rows = known(y)
+        if not rows.any():
+            raise ValueError(f"`y` must hold a label, got {UNKNOWN} throughout")
+        weight = None if sample_weight is None else np.asarray(sample_weight)[rows]
+        return super().score(np.asarray(X)[rows], np.asarray(y)[rows], weight)
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = True
+        tags.non_deterministic = True
+        return tags

@@ -1,0 +1,361 @@
+"""A Keras model that has a training step, batches and facts of its data."""
+
+from typing import Any
+
+import keras
+import numpy as np
+import numpy.typing as npt
+import tensorflow as tf
+
+from keras_dgm.training import batches, finite
+from keras_dgm.training.callbacks import CountEpochs, StopNotFinite
+from keras_dgm.training.facts import DataFacts
+from keras_dgm.training.observation import Observation
+from keras_dgm.training.replicas import first_batch, over_workers, reported
+from keras_dgm.training.step import StepOutput, TrainingStep, steps_taken
+
+
+class TrainableModel(keras.Model):
+    """What Keras asks of a model, for one with an objective of its own.
+
+    A subclass is `training.step.Trainable`; it says what its data must be and what it sees of it.
+
+    Args:
+        weight_prior: add a N(0, 1) prior over the weights (MAP estimation).
+        seed: of the noise and of the order of the examples; None: a random one.
+        **kwargs: as of `keras.Model`.
+
+    Attributes:
+        title: what the model is called in the papers.
+        num_classes: K; None of a model without classes.
+        reported: the means that `fit` and `evaluate` report.
+        facts: what is known of the training data; None before it has been seen.
+    """
+
+    title: str
+    num_classes: int | None = None
+    reported: tuple[str, ...] = ("elbo", "reconstruction", "kl")
+
+    def __init__(self, *, weight_prior: bool = False, seed: int | None = None, **kwargs: Any):
+        super().__init__(autocast=False, **kwargs)  # A preprocessor sees x as it is.
+        self.weight_prior = weight_prior
+        self.seed = seed
+        self.seed_generator = keras.random.SeedGenerator(seed)
+        self.facts: DataFacts | None = None
+        self.num_examples = tf.Variable(1.0, trainable=False)
+        self.failure = finite.first_failure()
+        self.trackers = {name: keras.metrics.Mean(name=name) for name in self.reported}
+        self.step = TrainingStep(self)
+
+    # What a subclass says of its data, beside what `Trainable` says of a step.
+
+    def check_features(self, x: npt.ArrayLike) -> np.ndarray:
+        """An array of raw data as float32 [N, D].
+
+        Raises:
+            ValueError: naming the argument, the rule and the value received.
+        """
+        raise NotImplementedError
+
+    def check_data(self, x: Any, y: Any, sample_weight: Any) -> tuple[np.ndarray, Any, Any]:
+        """The arrays as float32 [N, D], int32 [N] or None, float32 [N] or None.
+
+        Raises:
+            ValueError: naming the argument, the rule and the value received.
+        """
+        raise NotImplementedError
+
+    def weigh_classes(self, class_weight: Any, y: Any, sample_weight: Any) -> np.ndarray:
+        """The weights of examples of these classes; a model without classes refuses."""
+        raise ValueError(
+            f"`class_weight` must be None: {self.title} models no classes, got {class_weight!r}"
+        )
+
+    def check_observation(self, observation: Observation) -> None:
+        """Refuse what cannot be modelled of what was observed of checked data."""
+
+    def training_callbacks(self, some: Observation) -> list[keras.callbacks.Callback]:
+        """Callbacks that `fit` adds, of the observation of some training examples."""
+        return []
+
+    def learn_facts(self, data: Any) -> None:
+        """Take from training data what the model has to know before its first step.
+
+        Args:
+            data: of `keras_dgm.training.batches.of`.
+        """
+        facts = data.facts(self.num_classes or 0)
+        facts.warn()
+        self.take_facts(facts)
+
+    def take_facts(self, facts: DataFacts) -> None:
+        """Go by these facts of the training data from here on."""
+        counts = self.facts.label_counts if self.facts else ()
+        self.facts = facts
+        self.num_examples.assign(facts.num_examples)
+        if facts.label_counts != counts:
+            self.trace_anew()
+
+    def trace_anew(self) -> None:
+        """Compile the steps again: what they hold as a constant has changed."""
+        self.train_function = self.test_function = self.predict_function = None
+
+    # Training.
+
+    def compile(
+        self,
+        optimizer: Any = "adam",
+        loss: Any = None,
+        metrics: Any = None,
+        weighted_metrics: Any = None,
+        jit_compile: bool | str = "auto",
+        **kwargs: Any,
+    ) -> None:
+        """Configure training, as `keras.Model.compile`, with the model's own loss.
+
+        Args:
+            optimizer: any Keras optimizer.
+            loss: None.
+            metrics: Keras metrics of (y, q(y|x)), of a model with classes; they see the labelled
+                examples only, with their sample weights.
+            weighted_metrics: the same as `metrics`.
+            jit_compile: `"auto"` on a CPU compiles the arithmetic of a step with XLA and leaves
+                the drawing of noise outside; True compiles whole steps; False compiles nothing.
+            **kwargs: `run_eagerly`, `steps_per_execution`, `auto_scale_loss`.
+        """
+        if loss is not None:
+            raise ValueError(f"`loss` must be None: the bound is the loss, got {loss!r}")
+        steps = kwargs.get("steps_per_execution", 1)
+        if steps != 1 and over_workers(self.distribute_strategy):
+            raise ValueError(f"`steps_per_execution` must be 1 with several workers, got {steps}")
+        asked = [*(metrics or []), *(weighted_metrics or [])]
+        if asked and self.num_classes is None:
+            raise ValueError(
+                f"`metrics` must be None: {self.title} predicts no class, got {asked!r}"
+            )
+        super().compile(
+            optimizer=optimizer, weighted_metrics=asked or None, jit_compile=jit_compile, **kwargs
+        )
+        self._asked_jit_compile = jit_compile
+        self.step.configure(jit_compile)
+
+    def get_compile_config(self) -> Any:
+        config = super().get_compile_config()
+        # Keras keeps what "auto" came to on this machine.
+        return {**config, "jit_compile": self._asked_jit_compile} if config else config
+
+    def compile_from_config(self, config: Any) -> None:
+        self.compile(**keras.saving.deserialize_keras_object(config))
+        if self.built:
+            self.optimizer.build(self.trainable_variables)
+
+    def fit(
+        self,
+        x: Any = None,
+        y: Any = None,
+        batch_size: int | None = None,
+        epochs: int = 1,
+        verbose: Any = "auto",
+        callbacks: Any = None,
+        validation_split: float = 0.0,
+        validation_data: Any = None,
+        shuffle: bool = True,
+        class_weight: Any = None,
+        sample_weight: Any = None,
+        initial_epoch: int = 0,
+        steps_per_epoch: int | None = None,
+        validation_steps: int | None = None,
+        validation_batch_size: int | None = None,
+        validation_freq: Any = 1,
+    ) -> keras.callbacks.History:
+        """Train, as `keras.Model.fit`.
+
+        Arrays stay in memory as tensors, and every batch holds its share of the labelled examples.
+        The progress bar, the history and the callbacks get `loss` (J^alpha / N, and what the
+        networks' own losses add), `elbo` and its terms `reconstruction` and `kl`, in nats an
+        example, and what the model adds to them; no mean over nothing, as of the classification
+        of validation data without labels.
+
+        Args:
+            x: an array [N, D] or [N, ...], or a `tf.data.Dataset` or `PyDataset` of batches; they
+                are read once before training starts, to count the labels: all, or the first
+                `steps_per_epoch` where the dataset does not say how many there are.
+            y: integers [N], -1 where the label is unknown; None for M1.
+            class_weight: of a model with classes fitted to arrays, weights of the labelled
+                examples by their class, those that are not named weighing 1; see also
+                `class_prior` of `M2`.
+
+        The other arguments and the result are those of `keras.Model.fit`.
+
+        Raises:
+            ValueError: if the data cannot be trained on; nothing has changed by then.
+            FloatingPointError: if the bound is NaN or infinite, with the step, the term and the
+                range of the batch.
+        """
+        self._assert_compile_called("fit")
+        if class_weight is not None:
+            sample_weight = self.weigh_classes(class_weight, y, sample_weight)
+        train = batches.of(self, x, y, sample_weight, steps_per_epoch)
+        held_out = None
+        if validation_data is not None:
+            validation = keras.utils.unpack_x_y_sample_weight(validation_data)
+            held_out = batches.of(self, *validation)
+        elif validation_split:
+            train, held_out = train.split(validation_split)
+        self.learn_facts(train)
+        self._build_once(train.input_shape)
+        # A second `fit` goes on with fresh orders; one that resumes repeats those it missed.
+        steps = int(steps_taken(self.optimizer))
+        seen = 0 if initial_epoch else train.epochs_of(steps, batch_size)
+        epoch = tf.Variable(initial_epoch + seen, dtype=tf.int64, trainable=False)
+        own = [
+            StopNotFinite(),
+            *self.training_callbacks(train.some()),
+            CountEpochs(epoch, seen),
+        ]
+        seed = int(self.seed_generator.state.numpy()[0])
+        evaluation = None
+        if held_out is not None:
+            held_out.warn_without_labels("validation_data")
+            evaluation = held_out.evaluation(validation_batch_size, default=batch_size)
+        return super().fit(
+            train.training(batch_size, seed, epoch, shuffle),
+            epochs=epochs,
+            verbose=verbose,
+            # First, so that what a checkpoint saves at the end of an epoch is what they left.
+            callbacks=own + given_callbacks(callbacks),
+            validation_data=evaluation,
+            initial_epoch=initial_epoch,
+            steps_per_epoch=steps_per_epoch,
+            validation_steps=validation_steps,
+            validation_freq=validation_freq,
+            shuffle=False,
+        )
+
+    def evaluate(
+        self,
+        x: Any = None,
+        y: Any = None,
+        batch_size: int | None = None,
+        verbose: Any = "auto",
+        sample_weight: Any = None,
+        steps: int | None = None,
+        callbacks: Any = None,
+        return_dict: bool = False,
+        **kwargs: Any,
+    ) -> Any:
+        """The loss, the bound and the metrics of held-out data, as `keras.Model.evaluate`.
+
+        Labelled examples enter with -L(x, y), the others with -U(x), and the cross-entropy with its
+        mean over all that are labelled: `loss` is that of the data, however it is cut into batches.
+        """
+        if not kwargs:  # As `fit` calls it, the data has been taken care of.
+            data = batches.of(self, x, y, sample_weight)
+            data.warn_without_labels("x")
+            self._build_once(data.input_shape)
+            x = data.evaluation(batch_size)
+        return super().evaluate(
+            x, verbose=verbose, steps=steps, callbacks=callbacks, return_dict=return_dict, **kwargs
+        )
+
+    def predict(self, x: Any, *args: Any, **kwargs: Any) -> Any:
+        """As `keras.Model.predict`; arrays are checked as by `fit`."""
+        if not isinstance(x, (tf.data.Dataset, keras.utils.PyDataset)):
+            x = self.check_features(x)
+        return super().predict(x, *args, **kwargs)
+
+    def train_on_batch(self, *args: Any, **kwargs: Any) -> Any:
+        """A step, as `keras.Model.train_on_batch`, on a batch of the data that `fit` has seen.
+
+        Raises:
+            ValueError: if `fit` has not counted the examples and their labels.
+        """
+        if self.facts is None:
+            raise ValueError(
+                "`train_on_batch` must follow `fit`, which counts the examples and their labels"
+            )
+        return super().train_on_batch(*args, **kwargs)
+
+    def train_step(self, data: Any) -> dict[str, tf.Tensor]:
+        self.step.train(data)
+        return reported(self.get_metrics_result(), self.distribute_strategy)
+
+    def test_step(self, data: Any) -> dict[str, tf.Tensor]:
+        self.step.test(data)
+        return reported(self.get_metrics_result(), self.distribute_strategy)
+
+    def with_predictions(self, output: StepOutput, observation: Observation, y: Any) -> StepOutput:
+        """An evaluated output, its q(y|x) as `predict` gives it; as it is, without classes."""
+        return output
+
+    @property
+    def loss_tracker(self) -> keras.metrics.Mean:
+        """Keras' own mean of the loss over the batches."""
+        return self._loss_tracker
+
+    def update_metrics(self, y: Any, output: StepOutput, sample_weight: Any) -> None:
+        """Add one batch's `StepOutput` to what `fit` and `evaluate` report, weighted means."""
+        self.trackers["elbo"].update_state(output.bound.elbo, sample_weight)
+        self.trackers["reconstruction"].update_state(output.bound.reconstruction, sample_weight)
+        self.trackers["kl"].update_state(output.bound.kl, sample_weight)
+
+    def _get_metrics_result_or_logs(self, logs: Any) -> Any:
+        if not over_workers(self.distribute_strategy):
+            return super()._get_metrics_result_or_logs(logs)
+        return self.get_metrics_result()
+
+    def _maybe_symbolic_build(self, iterator: Any = None, data_batch: Any = None) -> None:
+        if iterator is not None and over_workers(self.distribute_strategy):
+            iterator, data_batch = None, first_batch(iterator, self.distribute_strategy)
+        super()._maybe_symbolic_build(iterator, data_batch)
+
+    def _build_once(self, shape: Any) -> None:
+        if not self.built:
+            with self.distribute_strategy.scope():
+                self.build(shape)
+
+    # Randomness.
+
+    def next_seed(self) -> tf.Tensor:
+        """A fresh seed for `tf.random.stateless_*`, int32 [2]; another one in each replica."""
+        seed = tf.cast(self.seed_generator.next(), tf.int32)
+        context = tf.distribute.get_replica_context()
+        replica = 0 if context is None else context.replica_id_in_sync_group
+        return seed + tf.stack([7919 * tf.cast(replica, tf.int32), 0])
+
+    def draw_normal(self, *shape: Any) -> tf.Tensor:
+        return tf.random.stateless_normal(shape, self.next_seed(), dtype=self.variable_dtype)
+
+    def draw_uniform(self, shape: Any) -> tf.Tensor:
+        return tf.random.stateless_uniform(shape, self.next_seed(), dtype=self.variable_dtype)
+
+    def draw_gumbel(self, *shape: Any) -> tf.Tensor:
+        smallest = np.finfo(self.variable_dtype).tiny
+        return -tf.math.log(-tf.math.log(tf.maximum(self.draw_uniform(shape), smallest)))
+
+    # Saving.
+
+    def save_own_variables(self, store: Any) -> None:
+        super().save_own_variables(store)
+        store["seed"] = self.seed_generator.state.numpy()
+        if self.facts is not None:
+            store["num_examples"] = np.array(self.facts.num_examples)
+            store["label_counts"] = np.array(self.facts.label_counts, int)
+
+    def load_own_variables(self, store: Any) -> None:
+        own = {key: store[key] for key in store.keys()}
+        self.seed_generator.state.assign(own.pop("seed"))
+        if "num_examples" in own:
+            counts = np.asarray(own.pop("label_counts")).tolist()
+            self.take_facts(DataFacts(int(np.asarray(own.pop("num_examples"))), tuple(counts)))
+        super().load_own_variables(own)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "weight_prior": self.weight_prior, "seed": self.seed}
+
+
+def given_callbacks(callbacks: Any) -> list[Any]:
+    """What a caller gave as `callbacks`, as a list."""
+    if isinstance(callbacks, keras.callbacks.CallbackList):
+        callbacks = callbacks.callbacks
+    return keras.tree.flatten(callbacks or [])

@@ -1,0 +1,250 @@
+"""The baselines: scikit-learn's classifiers and the transductive SVM, tuned on the labels alone."""
+
+import dataclasses
+import re
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from scipy import sparse
+from sklearn.ensemble import ExtraTreesClassifier, HistGradientBoostingClassifier
+from sklearn.feature_selection import VarianceThreshold
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import ParameterGrid
+from sklearn.neighbors import KNeighborsClassifier, NearestNeighbors
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer
+from sklearn.semi_supervised import LabelSpreading, SelfTrainingClassifier
+from sklearn.svm import SVC
+
+from keras_dgm.classifiers import TransductiveSVM
+from train.experiments.compare import features, tuning
+
+UNLABELED = -1
+# Cross-validation of what also learns from unlabelled rows sees this many of them at most.
+TUNING_UNLABELED = 2000
+SPREADING_ITERATIONS = 300
+
+
+class Answer(NamedTuple):
+    """What a method says of the test rows.
+
+    Attributes:
+        probs: [T, K].
+        setting: what it chose, for the record.
+    """
+
+    probs: np.ndarray
+    setting: dict
+
+
+@dataclasses.dataclass(frozen=True)
+class Classifier:
+    """A scikit-learn classifier as a method of the comparison.
+
+    Attributes:
+        title: as people write it.
+        make: a function of the features of the training rows, a seed and a setting by keywords;
+            it returns the classifier.
+        grid: settings; the first one where the labels do not suffice for cross-validation.
+        semi_supervised: whether it is fitted to the unlabelled rows as well, their y being -1.
+        logits: whether it has decision values, not probabilities.
+        max_work: where labels x columns x classes are more, only the first setting is tried.
+    """
+
+    title: str
+    make: Callable[..., Any]
+    grid: Sequence[dict]
+    semi_supervised: bool = False
+    logits: bool = False
+    max_work: float = np.inf
+
+    @property
+    def settings(self):
+        """What decides its results."""
+        classifier = self.make(np.eye(2), 0, **self.grid[0])
+        settings = {"classifier": described(classifier), **tuned(self.grid)}
+        if self.semi_supervised:
+            settings["tuning_unlabeled"] = TUNING_UNLABELED
+        if self.max_work < np.inf:
+            settings["max_work"] = self.max_work
+        return settings
+
+    def __call__(self, x_labeled, y_labeled, x_unlabeled, x_test, seed, num_classes):
+        """An `Answer`; arrays as in `problems.Draw`."""
+        x_train, x_test = features.prepared(np.concatenate([x_labeled, x_unlabeled]), x_test)
+        num_labeled = len(y_labeled)
+        unlabeled = len(x_unlabeled) if self.semi_supervised else 0
+
+        def fit(y, setting, unlabeled):
+            y = np.concatenate([y, np.full(unlabeled, UNLABELED)])
+            x = x_train[: len(y)]
+            used = slice(None) if self.semi_supervised else y != UNLABELED
+            classifier = self.make(x_train, seed, **setting).fit(x[used], y[used])
+            return lambda x: self.scores(classifier, x, num_classes)
+
+        def fit_fold(y, setting):
+            scores = fit(y, setting, min(unlabeled, TUNING_UNLABELED))
+            return lambda rows: scores(x_train[rows])
+
+        grid = self.grid
+        if num_labeled * x_labeled.shape[1] * num_classes > self.max_work:
+            grid = grid[:1]
+        setting, temperature = tuning.choose(
+            fit_fold, grid, y_labeled, num_classes, seed, self.logits
+        )
+        scores = fit(y_labeled, setting, unlabeled)(x_test)
+        if not self.logits:
+            return Answer(scores, setting)
+        probs = tuning.probabilities(scores, temperature)
+        return Answer(probs, {**setting, "temperature": temperature})
+
+    def scores(self, classifier, x, num_classes):
+        """Probabilities or decision values, [N, K]."""
+        if not self.logits:
+            of_classes, missing = classifier.predict_proba(x), 0.0
+        else:
+            of_classes, missing = classifier.decision_function(x), -np.inf
+            if of_classes.ndim == 1:
+                of_classes = np.stack([np.zeros(len(of_classes)), of_classes], axis=1)
+        scores = np.full((x.shape[0], num_classes), missing)
+        scores[:, classifier.classes_] = of_classes
+        return scores
+
+
+@dataclasses.dataclass(frozen=True)
+class Spreading:
+    """Label spreading over the graph of nearest neighbours of all training rows.
+
+    The graph is that of scikit-learn's `kernel="knn"`, found once for all settings. A test row that
+    is no training row gets the mean of its neighbours'.
+    """
+
+    title: str
+    grid: Sequence[dict]
+
+    @property
+    def settings(self):
+        """What decides its results."""
+        return {"max_iter": SPREADING_ITERATIONS, **tuned(self.grid)}
+
+    def __call__(self, x_labeled, y_labeled, x_unlabeled, x_test, seed, num_classes):
+        """An `Answer`; arrays as in `problems.Draw`."""
+        transductive = x_test is x_unlabeled
+        num_labeled = len(y_labeled)
+        x_train, x_test = features.prepared(np.concatenate([x_labeled, x_unlabeled]), x_test)
+        index = NearestNeighbors(n_neighbors=max(s["n_neighbors"] for s in self.grid)).fit(x_train)
+        nearest = index.kneighbors(x_train, return_distance=False)
+
+        def fit(y, setting):
+            graph = adjacency(nearest[:, : setting["n_neighbors"]], len(nearest))
+            model = LabelSpreading(
+                kernel=lambda *_: graph, alpha=setting["alpha"], max_iter=SPREADING_ITERATIONS
+            )
+            with np.errstate(invalid="ignore"):  # 0 / 0 far from labels.
+                model.fit(x_train, np.concatenate([y, np.full(len(x_unlabeled), UNLABELED)]))
+            reached = np.nan_to_num(model.label_distributions_)
+            probs = np.zeros((len(nearest), num_classes))
+            probs[:, model.classes_] = reached
+            return normalised(probs)
+
+        setting, _ = tuning.choose(
+            lambda y, setting: fit(y, setting).__getitem__, self.grid, y_labeled, num_classes, seed
+        )
+        probs = fit(y_labeled, setting)
+        if transductive:
+            return Answer(probs[num_labeled:], setting)
+        around = index.kneighbors(x_test, setting["n_neighbors"], return_distance=False)
+        return Answer(normalised(probs[around].mean(axis=1)), setting)
+
+
+def described(classifier):
+    """A classifier in one line, without the addresses of functions."""
+    return re.sub(r" at 0x\w+", "", " ".join(repr(classifier).split()))
+
+
+def tuned(grid):
+    """What decides which setting is chosen, and from what features."""
+    settings = [" ".join(f"{key}={value}" for key, value in one.items()) for one in grid]
+    return {"grid": settings, "folds": tuning.MAX_FOLDS, "sparse_from": features.SPARSE}
+
+
+def adjacency(nearest, num_rows):
+    """The CSR matrix with a 1 from each row to those that are nearest to it, [N, k]."""
+    count, k = nearest.shape
+    ends = np.arange(0, count * k + 1, k)
+    return sparse.csr_matrix((np.ones(count * k), nearest.ravel(), ends), (count, num_rows))
+
+
+def normalised(probs):
+    """Rows that sum to 1; uniform where no label has reached."""
+    sums = probs.sum(axis=1, keepdims=True)
+    return np.where(sums > 0, probs / np.where(sums > 0, sums, 1), 1 / probs.shape[1])
+
+
+# The classifiers. gamma is in units of 1 / (mean squared length of a row).
+
+
+def logistic_regression(x, seed, C):
+    return LogisticRegression(C=C, max_iter=1000)
+
+
+def k_nn(x, seed, n_neighbors, weights):
+    return KNeighborsClassifier(n_neighbors, weights=weights)
+
+
+def rbf_svm(x, seed, C, gamma):
+    return SVC(C=C, gamma=gamma / squared_length(x))
+
+
+def extra_trees(x, seed, max_features, min_samples_leaf):
+    return ExtraTreesClassifier(
+        max_features=max_features, min_samples_leaf=min_samples_leaf, random_state=seed
+    )
+
+
+def gradient_boosting(x, seed, min_samples_leaf):
+    # Columns that do not vary are never split at; without them it is the same, and faster.
+    return make_pipeline(
+        VarianceThreshold(),
+        FunctionTransformer(dense, accept_sparse=True),
+        HistGradientBoostingClassifier(
+            min_samples_leaf=min_samples_leaf,
+            max_leaf_nodes=8,
+            early_stopping=False,
+            random_state=seed,
+        ),
+    )
+
+
+def self_training(x, seed, C, threshold):
+    regression = LogisticRegression(C=C, max_iter=100, tol=1e-3)
+    return SelfTrainingClassifier(regression, threshold=threshold)
+
+
+def transductive_svm(x, seed, C_unlabeled, gamma):
+    return make_pipeline(
+        FunctionTransformer(dense, accept_sparse=True),
+        TransductiveSVM(
+            C_unlabeled=C_unlabeled,
+            gamma=gamma / squared_length(x),
+            n_components=300,
+            n_stages=5,
+            max_iter=20,
+            random_state=seed,
+        ),
+    )
+
+
+def squared_length(x):
+    """The mean of |x|^2."""
+    return float((x.multiply(x) if sparse.issparse(x) else x * x).sum() / x.shape[0])
+
+
+def dense(x):
+    return x.toarray() if sparse.issparse(x) else x
+
+
+def grid(**values):
+    """All settings of some values, those of the first values first."""
+    return tuple(ParameterGrid(values))
