@@ -8,6 +8,7 @@ from scipy import stats
 import keras_dgm as dgm
 from keras_dgm import likelihoods
 from keras_dgm.preprocessing import PCA
+from keras_dgm.training import batches
 
 N, D, K, Z = 30, 6, 3, 2
 
@@ -162,3 +163,8 @@ def assert_same_weights(model, expected, **tolerance):
 def rows(noise, indices):
     """The noise of some examples only."""
     return tf.nest.map_structure(lambda n: tf.gather(n, indices), noise)
+
+
+def batches_of(model, x, y):
+    """The data of `fit`, as a model has it."""
+    return batches.of(model, x, y)

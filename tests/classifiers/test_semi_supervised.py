@@ -1,0 +1,122 @@
+"""The semi-supervised classifier as scikit-learn's tools and their users call it."""
+
+import numpy as np
+import pytest
+from sklearn.base import clone
+from sklearn.datasets import make_blobs
+from sklearn.exceptions import NotFittedError
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer
+
+from keras_dgm.classifiers import SemiSupervisedClassifier
+from keras_dgm.classifiers.labels import encode, known
+
+FAST = {"steps": 150, "labels_first": 50, "hidden_units": (16,), "latent_dim": 2}
+
+
+@pytest.fixture(scope="module")
+def blobs():
+    """x [300, 5] of three clusters of unlike scales, the last column binary, and y."""
+    x, y = make_blobs(300, 4, centers=3, cluster_std=1.0, random_state=3)
+    x = np.concatenate([x * [1, 100, 1e-3, 1], (y == 1)[:, None]], axis=1)
+    return x, y
+
+
+@pytest.fixture(scope="module")
+def fitted(blobs):
+    x, y = blobs
+    few = np.where(np.arange(len(y)) < 12, y, -1)
+    return SemiSupervisedClassifier(**FAST, random_state=0).fit(x, few)
+
+
+def test_it_learns_from_few_labels(blobs, fitted):
+    x, y = blobs
+
+    assert np.mean(fitted.predict(x[12:]) == y[12:]) > 0.95
+    probs = fitted.predict_proba(x)
+    assert probs.shape == (300, 3)
+    np.testing.assert_allclose(probs.sum(axis=1), 1, rtol=1e-5)
+
+
+def test_the_score_is_that_of_labelled_rows(blobs, fitted):
+    x, y = blobs
+    hidden = np.where(np.arange(len(y)) % 2, y, -1)
+
+    assert fitted.score(x, hidden) == np.mean(fitted.predict(x)[1::2] == y[1::2])
+    with pytest.raises(ValueError, match="`y` must hold a label"):
+        fitted.score(x, np.full(len(y), -1))
+
+
+def test_texts_missing_entries_and_unknown_labels(blobs):
+    x, y = blobs
+    x = np.where(np.random.default_rng(0).random(x.shape) < 0.1, np.nan, x)
+    names = np.array(["iris", "rose", "tulip"], object)[y]
+    few = np.array([*names[:20], *([None, "", float("nan"), -1] * 70)], object)
+
+    classifier = SemiSupervisedClassifier(**FAST, random_state=0).fit(x, few)
+
+    assert classifier.classes_.tolist() == ["iris", "rose", "tulip"]
+    assert np.mean(classifier.predict(x[20:]) == names[20:]) > 0.9
+
+
+@pytest.mark.parametrize(
+    ("y", "classes", "labels"),
+    [
+        ([1, -1, 2], [1, 2], [0, -1, 1]),
+        ([1.0, float("nan"), 2.0], [1, 2], [0, -1, 1]),
+        ([True, None, False], [False, True], [1, -1, 0]),
+        (["b", "", "a"], ["a", "b"], [1, -1, 0]),
+    ],
+)
+def test_labels_as_people_have_them(y, classes, labels):
+    found, codes = encode(np.array(y, object) if None in y else np.array(y), 3)
+
+    assert found.tolist() == classes
+    assert codes.tolist() == labels
+    assert known(np.array(y, object)).tolist() == [label >= 0 for label in labels]
+
+
+@pytest.mark.parametrize(
+    ("y", "message"),
+    [
+        ([1, 1, -1], "`y` must hold at least two classes .* got .*1 class"),
+        ([-1, -1, -1], "`y` must hold labels of at least two classes, got .* throughout"),
+        ([0.5, 1.5, 2.0], r"`y` must hold classes: whole numbers or texts, got 0\.5"),
+        ([1, 2], "`y` must have one label for each of the 3 rows"),
+        (["a", 1, None], "`y` must hold numbers or texts, not both"),
+    ],
+)
+def test_bad_labels(y, message):
+    mixed = None in y
+    with pytest.raises(ValueError, match=message):
+        encode(np.array(y, object) if mixed else np.array(y), 3)
+
+
+def test_before_it_is_fitted(blobs):
+    with pytest.raises(NotFittedError):
+        SemiSupervisedClassifier().predict(blobs[0])
+
+
+def test_tools_of_scikit_learn(blobs):
+    x, y = blobs
+    estimator = clone(SemiSupervisedClassifier(**{**FAST, "steps": 60}, random_state=0))
+    pipeline = make_pipeline(FunctionTransformer(), estimator)
+
+    search = GridSearchCV(pipeline, {"semisupervisedclassifier__alpha": [1.0, 10.0]}, cv=2)
+    search.fit(x, y)
+
+    assert search.best_score_ > 0.9
+
+
+def test_it_is_reproducible(blobs):
+    x, y = blobs
+    few = np.where(np.arange(len(y)) < 12, y, -1)
+    probs = [
+        SemiSupervisedClassifier(**{**FAST, "steps": 20}, random_state=1)
+        .fit(x, few)
+        .predict_proba(x)
+        for _ in range(2)
+    ]
+
+    np.testing.assert_array_equal(*probs)

@@ -1,0 +1,84 @@
+"""Labels before the rest, classes of unlike weight, p(y) from the labels."""
+
+import builders
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+
+def test_labels_come_first():
+    x, y = builders.examples()
+    model = builders.compiled(builders.m2(), mode="graph")
+
+    model.fit(x, y, batch_size=10, labels_first=7, verbose=0)
+
+    assert int(model.optimizer.iterations) == 7 + 3
+    assert model.facts.num_examples == len(x)
+    np.testing.assert_allclose(model.labeled_fraction, 9 / 30, rtol=1e-6)
+
+
+def test_the_labels_alone_are_seen_first():
+    """A step on them is one of `fit` on the labelled examples."""
+    x, y = builders.examples()
+    found = []
+    for rows in (slice(None), y >= 0):
+        model = builders.compiled(builders.m2(), keras.optimizers.SGD(0.1), mode="graph")
+        noise = model.sample_noise(9)
+        model.sample_noise = lambda *_, noise=noise, **__: noise
+        model.sample_observation = lambda observation, training=True: observation.location
+        data = builders.batches_of(model, x[rows], y[rows])
+        model.fit_labels(data.labeled_part(), batch_size=9)
+        found.append(builders.weights(model))
+
+    for first, second in zip(*found, strict=True):
+        np.testing.assert_array_equal(first, second)
+
+
+def test_a_dataset_has_no_labels_to_begin_with():
+    x, y = builders.examples()
+    dataset = tf.data.Dataset.from_tensor_slices((x, y)).batch(10)
+
+    with pytest.raises(ValueError, match="`labels_first` must be 0 with a dataset"):
+        builders.m2().fit(dataset, labels_first=3)
+
+
+def test_weights_of_classes_are_those_of_their_examples():
+    x, y = builders.examples()
+    by_example = np.where(y == 1, 5.0, 1.0)
+    losses = [
+        builders.compiled(builders.m2(), keras.optimizers.SGD(0.0))
+        .fit(x, y, batch_size=30, shuffle=False, verbose=0, **weights)
+        .history["loss"]
+        for weights in ({"class_weight": {1: 5.0}}, {"sample_weight": by_example})
+    ]
+
+    np.testing.assert_allclose(*losses, rtol=1e-6)
+
+
+def test_bad_weights_of_classes():
+    x, y = builders.examples()
+
+    with pytest.raises(ValueError, match="`class_weight` must have keys from 0 to 2"):
+        builders.m2().fit(x, y, class_weight={3: 1.0})
+    with pytest.raises(ValueError, match="`class_weight` must be None: M1 models no classes"):
+        builders.m1().fit(x, class_weight={0: 1.0})
+
+
+def test_an_empirical_prior():
+    """(counts + 1) / (N_labelled + K), of the labels that `fit` sees."""
+    x, y = builders.examples()
+    y = np.where((y == 2) & (np.arange(len(y)) > 3), -1, y)
+    model = builders.m2(class_prior="empirical")
+    np.testing.assert_allclose(model.py().probs_parameter(), [1 / 3] * 3, rtol=1e-6)
+
+    model.fit(x, y, verbose=0)
+
+    counts = np.bincount(y[y >= 0], minlength=3)
+    expected = (counts + 1) / (counts.sum() + 3)
+    np.testing.assert_allclose(model.py().probs_parameter(), expected, rtol=1e-6)
+
+
+def test_an_unknown_prior():
+    with pytest.raises(ValueError, match="`class_prior` must be 'empirical', None or numbers"):
+        builders.m2(class_prior="balanced")
