@@ -45,10 +45,7 @@ def encode(y: npt.ArrayLike, length: int) -> tuple[np.ndarray, np.ndarray]:
             f"`y` must have one label for each of the {length} rows, got shape {array.shape}"
         )
     rows = known(array)
-    try:
-        classes, codes = np.unique(_plain(array[rows]), return_inverse=True)
-    except TypeError:
-        raise ValueError("`y` must hold numbers or texts, not both") from None
+    classes, codes = np.unique(_plain(array[rows]), return_inverse=True)
     if len(classes) < 2:
         raise ValueError(
             f"`y` must hold at least two classes besides the unknown ({UNKNOWN}), "
@@ -64,6 +61,8 @@ def encode(y: npt.ArrayLike, length: int) -> tuple[np.ndarray, np.ndarray]:
 def _plain(labels: np.ndarray) -> np.ndarray:
     """Known labels as integers, booleans or texts."""
     if labels.dtype.kind == "O" and len(labels):
+        if len({isinstance(label, str) for label in labels}) > 1:
+            raise ValueError("`y` must hold numbers or texts, not both")
         labels = np.array(labels.tolist())
     if labels.dtype.kind == "f":
         if not (labels == np.round(labels)).all():

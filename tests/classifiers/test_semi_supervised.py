@@ -103,8 +103,8 @@ def test_tools_of_scikit_learn(blobs):
     estimator = clone(SemiSupervisedClassifier(**{**FAST, "steps": 60}, random_state=0))
     pipeline = make_pipeline(FunctionTransformer(), estimator)
 
-    search = GridSearchCV(pipeline, {"semisupervisedclassifier__alpha": [1.0, 10.0]}, cv=2)
-    search.fit(x, y)
+    grid = {"semisupervisedclassifier__alpha": [10.0]}
+    search = GridSearchCV(pipeline, grid, cv=2, refit=False).fit(x, y)
 
     assert search.best_score_ > 0.9
 
