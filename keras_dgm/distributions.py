@@ -25,8 +25,10 @@ def full_precision(params: tf.Tensor) -> tf.Tensor:
 def bounded(logarithm: tf.Tensor) -> tf.Tensor:
     """A number that stays within ±20, with a gradient everywhere: within ±10 it is as it is."""
     inside = tf.clip_by_value(logarithm, -LINEAR, LINEAR)
-    beyond = logarithm - inside
-    return inside + beyond / (1 + tf.abs(beyond) / (LIMIT - LINEAR))
+    beyond = tf.nn.relu(tf.abs(logarithm) - LINEAR)
+    # In this form the gradient, 1 / (1 + beyond / room)^2, is no difference of large numbers.
+    room = LIMIT - LINEAR
+    return inside + tf.sign(logarithm) * room * (1 - 1 / (1 + beyond / room))
 
 
 def stddev_of(log_variance: tf.Tensor) -> tf.Tensor:

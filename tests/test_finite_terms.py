@@ -1,7 +1,7 @@
 """The terms of the bounds are finite over the range of float32, values and gradients.
 
-Log variances and logits are any float32. What is squared is at most 1e14: its square over the
-smallest variance, e^-20, is at the end of the range.
+Log variances and logits are any float32. What is squared is at most 1e12: its square over the cube
+of the smallest deviation, e^-10, which gradients pass through, is near the end of the range.
 """
 
 import hypothesis
@@ -22,7 +22,7 @@ def vectors(limit=MAX, low=None):
     return hypothesis.extra.numpy.arrays(np.float32, SIZE, elements=floats)
 
 
-ANY, SQUARED = vectors(), vectors(float(np.float32(1e14)))
+ANY, SQUARED = vectors(), vectors(float(np.float32(1e12)))
 # A sum of SIZE of them is still a float32.
 SUMMED = vectors(MAX / (2 * SIZE))
 
@@ -64,12 +64,12 @@ def test_the_deviations_of_any_log_variances(mean, log_variance):
 @SETTINGS
 @hypothesis.given(ANY)
 def test_bounded_logarithms(logarithm):
-    """In their value and in their gradient, which is 0 only where float32 has nothing smaller."""
+    """In their value and in their gradient, positive as far as float32 has its inverse square."""
     value, gradient = value_and_gradients(distributions.bounded, logarithm)
 
     assert np.all(np.abs(value) <= 20)
     assert np.all((gradient >= 0) & (gradient <= 1))
-    assert np.all(gradient[np.abs(logarithm) < 1e3] > 0)
+    assert np.all(gradient[np.abs(logarithm) < 1e15] > 0)
 
 
 @SETTINGS

@@ -269,6 +269,7 @@ class M2(GenerativeClassifier):
     # Serving.
 
     def deployed(self, softplus: Callable | None = None) -> DeployedM2:
+        self.check_built()
         features = folding.stages_of_preprocessor(self.preprocessor)
         return DeployedM2(self, features, self.view.data_stages(), softplus)
 

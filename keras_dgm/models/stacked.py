@@ -272,6 +272,7 @@ class StackedM1M2(GenerativeClassifier):
         return self.m1.features_input()
 
     def deployed(self, softplus: Callable | None = None) -> DeployedM2:
+        self.check_built()
         dims = self.known_dims()
         features = self.m1.feature_stages(dims)
         z1 = folding.Columns(tuple(range(len(dims))))
