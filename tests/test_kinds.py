@@ -11,6 +11,7 @@ MODELS = ROOT / "keras_dgm" / "models"
 ASKING = {"isinstance", "issubclass", "hasattr", "getattr"}
 KINDS = {"M1", "M2", "VAE", "StackedM1M2", "ConditionalM1", "DeepGenerativeModel"}
 KINDS |= {"Autoencoder", "GenerativeClassifier"}
+TYPES = {"type", "__class__"}
 TRAITS = {"m1", "m2", "num_classes", "has_classifier"}
 
 
@@ -38,7 +39,7 @@ def questions(tree):
                     yield name, node.lineno
             case ast.MatchClass(cls=cls) if KINDS & set(named(cls)):
                 yield "case", cls.lineno
-            case ast.Compare() if KINDS & set(named(node)):
+            case ast.Compare() if KINDS & set(named(node)) and TYPES & set(named(node)):
                 yield "comparison", node.lineno
 
 
@@ -76,3 +77,4 @@ def test_the_walk_lets_other_questions_pass():
     line = "isinstance(x, tf.data.Dataset) and getattr(module, model.num_classes) is m1"
 
     assert list(questions(ast.parse(line))) == []
+    assert list(questions(ast.parse("spread > dgm.StackedM1M2.COLLAPSED_STDDEV"))) == []

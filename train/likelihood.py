@@ -122,7 +122,7 @@ def _add_block(record, model, x, config):
     record["seconds"] += time.perf_counter() - started
     for name in ("log_p", "stderr", "ess"):
         record[name] += np.round(getattr(found, name), 4).tolist()
-    if found.log_p_xy is not None:
+    if model.num_classes is not None:
         record["predicted"] += found.log_p_xy.argmax(axis=-1).tolist()
 
 

@@ -83,6 +83,17 @@ def test_an_estimate_of_other_settings_is_kept(run, capsys):
     assert code == 0 and other["log_p"] != record["log_p"]
 
 
+def test_a_model_without_classes_has_no_error(tmp_path, capsys):
+    folder = tmp_path / "m1"
+    assert main(["fit", *SHORT, "--model", "m1", "--run-dir", str(folder)]) == 0
+
+    code, record = measure(folder)
+
+    assert code == 0 and len(record["log_p"]) == 50
+    assert record["predicted"] == [] and "error_of_p" not in record
+    assert "by p(y|x)" not in capsys.readouterr().out
+
+
 WRONG = {
     "no samples": (["--num-samples", "0"], "`num_samples` must be an integer of at least 1, got 0"),
     "no examples": (["--examples", "0"], "`examples` must be an integer of at least 1, got 0"),
