@@ -154,7 +154,7 @@ class GenerativeClassifier(DeepGenerativeModel):
         logs = super()._get_metrics_result_or_logs(logs)
         over_labels = self.trackers["classification_loss"]
         means = {name: self.trackers.get(name, over_labels) for name in logs if name != "loss"}
-        empty = {name for name, mean in means.items() if not float(mean.count)}
+        empty = {name for name, mean in means.items() if not tf.convert_to_tensor(mean.count)}
         return {name: value for name, value in logs.items() if name not in empty}
 
     def check_data(self, x: Any, y: Any, sample_weight: Any) -> tuple[np.ndarray, Any, Any]:
