@@ -218,4 +218,5 @@ def test_the_committed_table_is_that_of_the_committed_cells(tmp_path):
 
 def test_the_committed_cells_have_today_s_recipes():
     for path in sorted((ROOT / "docs" / "table1").glob("*.json")):
-        assert files.read_json(path)["recipe"] == cells.recipe(cell(path.stem)), path.name
+        found = files.read_json(path)["recipe"]
+        assert cells.completed(found) == cells.recipe(cell(path.stem)), path.name

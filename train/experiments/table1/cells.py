@@ -11,7 +11,7 @@ from keras_dgm.runs import files, run_folder
 from train import baselines, pipeline
 from train.config import FitConfig, to_json
 from train.experiments.table1 import grid
-from train.recipes import M2Recipe
+from train.recipes import M2Recipe, Recipe
 
 CLASSIFIERS = {
     "k-nn": "k-NN",
@@ -52,7 +52,7 @@ def fill(config):
     for cell in grid.cells(config.cells):
         path = config.results / f"{cell.name}.json"
         earlier = files.read_json(path, missing_ok=True)
-        if earlier is not None and earlier["recipe"] == recipe(cell):
+        if earlier is not None and completed(earlier["recipe"]) == recipe(cell):
             print(f"{cell.name}  finished: {path}")
             continue
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -91,6 +91,16 @@ def recipe(cell):
     elif cell.num_labeled is None:
         content["posterior_samples"] = POSTERIOR_SAMPLES
     return files.as_json(content)
+
+
+def completed(recipe):
+    """The recipe of a file, the settings that it does not know yet at their defaults."""
+    if "likelihood" not in recipe:  # The settings of a classifier.
+        return recipe
+    default = files.as_json(dataclasses.asdict(Recipe()))
+    nested = {name: default.pop(name) for name in ("m1", "m2")}
+    parts = {name: {**nested[name], **recipe[name]} for name in nested if name in recipe}
+    return {**default, **recipe, **parts}
 
 
 def grid_of(classifier):

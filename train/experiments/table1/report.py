@@ -1,7 +1,7 @@
 """The table, out of the finished cells alone."""
 
 from keras_dgm.runs import files
-from train.experiments.table1 import grid
+from train.experiments.table1 import cells, grid
 from train.report import mean_and_error
 
 START, END = "<!-- table1 -->\n", "<!-- /table1 -->"
@@ -51,7 +51,7 @@ def results(row, folder):
         result = files.read_json(folder / f"{cell.name}.json", missing_ok=True)
         if result is not None:
             found.setdefault(cell.num_labeled, []).append(result)
-    recipes = [result["recipe"] for column in found.values() for result in column]
+    recipes = [cells.completed(r["recipe"]) for column in found.values() for r in column]
     if row.model == "m1+m2":
         recipes = [_in_common(recipe) for recipe in recipes]
     if any(recipe != recipes[0] for recipe in recipes):
