@@ -201,8 +201,8 @@ def test_a_bad_file_is_refused_and_kept(arrays, message, tmp_path, capsys):
 
 def test_values_outside_the_unit_interval_under_bernoulli(tmp_path, capsys):
     path = own_file(tmp_path, x=X, y=Y)
-    arguments = ["--dataset", path, "--likelihood", "bernoulli", "--run-dir", str(tmp_path / "run")]
-    assert main(["fit", *arguments]) == 1
+    arguments = ["--dataset", path, "--no-columns", "--likelihood", "bernoulli"]
+    assert main(["fit", *arguments, "--run-dir", str(tmp_path / "run")]) == 1
     assert "[0, 1]" in capsys.readouterr().err
     assert not (tmp_path / "run").exists()
 
@@ -211,7 +211,7 @@ def test_a_table_of_ones_own(tmp_path, capsys):
     centres = 3 * RNG.normal(size=[3, 5])
     path = own_file(tmp_path, x=centres[Y] + 0.3 * X, y=Y)
     arguments = ["--dataset", path, "--num-labeled", "9", "--run-dir", str(tmp_path / "run")]
-    assert main(["fit", *SHORT[:-2], *arguments]) == 0
+    assert main(["fit", *SHORT[:-2], "--model", "m1+m2", *arguments]) == 0
     assert "M1+M2" in capsys.readouterr().out
 
 
