@@ -121,8 +121,6 @@ def check(config):
             f"got {config.settings.m1.num_samples}"
         )
     likelihood_of(config.settings)
-    if config.settings.pca is not None and config.settings.columns:
-        raise ValueError("`pca` must not be given with `columns`, got both")
     if config.settings.pca is not None and config.settings.likelihood != "gaussian":
         raise ValueError(
             f"`likelihood` must be gaussian with `pca`, got {config.settings.likelihood!r}"

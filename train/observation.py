@@ -8,18 +8,19 @@ from keras_dgm.preprocessing import PCA, TableEncoder
 
 
 def likelihood_of(recipe):
-    """p(x|.) of a `Recipe`, where it does not depend on the data.
+    """p(x|.) of a `Recipe`; None where it depends on the columns of the data.
 
     Raises:
         ValueError: if its scale does not belong to it.
     """
-    if recipe.likelihood == "bernoulli":
+    if recipe.likelihood in ("bernoulli", "columns"):
         if recipe.likelihood_scale is not None:
             raise ValueError(
                 "`likelihood_scale` belongs to the gaussian likelihoods, "
                 f"got {recipe.likelihood_scale} with likelihood={recipe.likelihood!r}"
             )
-        return likelihoods.Bernoulli(binarize=recipe.binarize)
+        of_columns = recipe.likelihood == "columns"
+        return None if of_columns else likelihoods.Bernoulli(binarize=recipe.binarize)
     return likelihoods.NAMES[recipe.likelihood](scale=recipe.likelihood_scale)
 
 
@@ -31,7 +32,7 @@ def observed_as(recipe, x=None, columns=()):
         x: the training examples, [N, D]; needed where something is computed from them.
         columns: of a table, the type of each; by default, of other data, found in x.
     """
-    if recipe.columns:
+    if recipe.likelihood == "columns":
         encoder = TableEncoder(columns or columns_of(x))
         encoder.adapt(x)
         return {

@@ -111,19 +111,22 @@ def check_data(config, data):
     Raises:
         ValueError: naming the flag, the rule and the value received.
     """
-    by_value = config.settings.pca is None and not config.settings.columns
-    likelihood = likelihood_of(config.settings) if by_value else None
+    likelihood = likelihood_of(config.settings) if config.settings.pca is None else None
     for split in ("x_train", "x_valid", "x_test"):
         x = getattr(data, split)
         if len(x):
             checks.check_features(
-                x, argument=split, likelihood=likelihood, missing=config.settings.columns
+                x,
+                argument=split,
+                likelihood=likelihood,
+                missing=config.settings.likelihood == "columns",
             )
     if config.model == "conditional":
-        if data.image_shape is None or config.settings.pca is not None:
+        of_pixels = config.settings.pca is None and config.settings.likelihood != "columns"
+        if data.image_shape is None or not of_pixels:
             raise ValueError(
-                "`model` must be m1, m2 or m1+m2 with tables and with `pca`, got 'conditional', "
-                "which completes images"
+                "`model` must be m1, m2 or m1+m2 with tables, with `pca` and with `likelihood` "
+                "columns, got 'conditional', which completes images"
             )
         return
     if config.model == "m1" and not data.num_labeled:

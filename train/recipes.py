@@ -17,7 +17,7 @@ from train.settings import (
     Widths,
 )
 
-LikelihoodName = Literal["bernoulli", "gaussian", "bounded_gaussian"]
+LikelihoodName = Literal["bernoulli", "gaussian", "bounded_gaussian", "columns"]
 Optimizer = Literal["adam", "adagrad"]
 
 
@@ -88,14 +88,12 @@ class Recipe:
     """The settings of a run that do not say what it is run on."""
 
     likelihood: LikelihoodName = "bernoulli"
-    """p(x|.): bernoulli or bounded_gaussian for x in [0, 1], gaussian for real x."""
+    """p(x|.): bernoulli or bounded_gaussian for x in [0, 1], gaussian for real x; columns for
+    tables: they are typed and standardised, each has the likelihood of its kind, NaN is missing."""
     likelihood_scale: PositiveReal | None = None
     """A fixed standard deviation of the gaussian likelihoods; None: learned."""
     binarize: bool = True
     """Under bernoulli, draw x in {0, 1} with probability x afresh at each step."""
-    columns: bool = False
-    """Type the columns of x instead, standardise them, and model each by a likelihood of its own;
-    NaN is a missing entry."""
     pca: Positive | None = None
     """Model this many principal components of x instead of x; needs the gaussian likelihood."""
     m1: M1Recipe = dataclasses.field(default_factory=M1Recipe)
@@ -174,7 +172,7 @@ RECIPES = {
     ),
     # A table of one's own, of any scale and kind of columns.
     "default": Recipe(
-        columns=True,
+        likelihood="columns",
         m1=M1Recipe(latent_dim=10, hidden_units=(100, 100), activation="relu", epochs=100),
         m2=M2Recipe(
             latent_dim=5,

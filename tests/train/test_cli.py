@@ -201,7 +201,7 @@ def test_a_bad_file_is_refused_and_kept(arrays, message, tmp_path, capsys):
 
 def test_values_outside_the_unit_interval_under_bernoulli(tmp_path, capsys):
     path = own_file(tmp_path, x=X, y=Y)
-    arguments = ["--dataset", path, "--no-columns", "--likelihood", "bernoulli"]
+    arguments = ["--dataset", path, "--likelihood", "bernoulli"]
     assert main(["fit", *arguments, "--run-dir", str(tmp_path / "run")]) == 1
     assert "[0, 1]" in capsys.readouterr().err
     assert not (tmp_path / "run").exists()
