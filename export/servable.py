@@ -59,7 +59,9 @@ def warmup(folder, name, cases):
     for signature, method in methods.items():
         if method != tf.saved_model.PREDICT_METHOD_NAME:
             continue
-        case = next(c for c in cases if c["signature"] == signature and "outputs" in c)
+        case = next((c for c in cases if c["signature"] == signature and "outputs" in c), None)
+        if case is None:  # Nothing to hold it against.
+            continue
         log = prediction_log_pb2.PredictionLog()
         log.predict_log.request.CopyFrom(request(name, signature, case["inputs"], WARMUP_ROWS))
         yield log

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from keras_dgm.runs import files
 from train.observation import likelihood_of
-from train.recipes import Recipe
+from train.recipes import M2Recipe, Recipe
 from train.settings import INLINE, NonNegative, NonNegativeReal, Positive, check_rules
 
 ModelName = Literal["m1", "m2", "m1+m2", "conditional"]
@@ -121,6 +121,16 @@ def check(config):
             f"got {config.settings.m1.num_samples}"
         )
     likelihood_of(config.settings)
+    if config.settings.likelihood != "bernoulli" and not config.settings.binarize:
+        raise ValueError(
+            "`binarize` belongs to the bernoulli likelihood, got --no-binarize with "
+            f"likelihood={config.settings.likelihood!r}"
+        )
+    if config.settings.m2.steps is not None and config.settings.m2.epochs != M2Recipe.epochs:
+        raise ValueError(
+            f"`m2.steps` must be None with `m2.epochs`, got {config.settings.m2.steps} and "
+            f"{config.settings.m2.epochs}"
+        )
     if config.settings.pca is not None and config.settings.likelihood != "gaussian":
         raise ValueError(
             f"`likelihood` must be gaussian with `pca`, got {config.settings.likelihood!r}"

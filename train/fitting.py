@@ -42,7 +42,8 @@ def fit(config, data, folder, m1=None):
         m1: the M1 of `config.m1_from`, to stack M2 on; None: one is trained.
     """
     if m1 is None:
-        observation = observed_as(config.settings, data.x_train, data.columns)
+        every = np.concatenate([data.x_train, data.x_valid, data.x_test])
+        observation = observed_as(config.settings, data.x_train, data.columns, every)
     if config.model == "conditional":
         return fit_conditional(config, data, folder, observation)
     if config.model == "m2":
@@ -154,7 +155,8 @@ def fit_m2(config, data, folder, model):
     options = {}
     if recipe.steps is not None:
         recipe = dataclasses.replace(recipe, epochs=PARTS)
-        options = {"steps_per_epoch": math.ceil(recipe.steps / PARTS)}
+        steps = math.ceil(recipe.steps / PARTS)
+        options = {"steps_per_epoch": steps, "steps_per_execution": at_once(steps)}
     options["labels_first"] = recipe.labels_first
     seconds = _fit(
         config, "m2", model, recipe, examples, folder, history, callbacks, metrics, options
@@ -198,10 +200,16 @@ def features(model, data):
 
     Of other data None: they see x as it is.
     """
-    if data.schema is None:
+    preprocessor = next(iter(model.latents().values())).preprocessor
+    if data.schema is None or preprocessor is None:
         return None
     parts = (data.x_train, data.x_valid, data.x_test)
-    return [np.nan_to_num(model.latents()["z"].preprocessor(x).numpy()) for x in parts]
+    return [np.nan_to_num(preprocessor(x).numpy()) for x in parts]
+
+
+def at_once(steps):
+    """How many of an epoch's steps an execution takes: as many as divide it, up to 50."""
+    return max(count for count in range(1, STEPS_PER_EXECUTION + 1) if steps % count == 0)
 
 
 def unlabeled(data):
@@ -214,6 +222,7 @@ def _fit(
 ):
     train, valid = examples
     options = dict(options)
+    at_a_time = options.pop("steps_per_execution", STEPS_PER_EXECUTION)
     timer = EpochTimer()
     logs = folder / run_folder.TENSORBOARD / name
     checkpoints = Checkpoints(folder / run_folder.CHECKPOINTS, name, config.checkpoint_seconds)
@@ -221,7 +230,7 @@ def _fit(
     model.compile(
         optimizers.create(recipe.optimizer, recipe.learning_rate),
         metrics=metrics,
-        steps_per_execution=1 if config.strategy == "multi-worker" else STEPS_PER_EXECUTION,
+        steps_per_execution=1 if config.strategy == "multi-worker" else at_a_time,
     )
     if checkpoints.epoch:
         options.pop("labels_first", None)

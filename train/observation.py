@@ -24,21 +24,24 @@ def likelihood_of(recipe):
     return likelihoods.NAMES[recipe.likelihood](scale=recipe.likelihood_scale)
 
 
-def observed_as(recipe, x=None, columns=()):
+def observed_as(recipe, x=None, columns=(), every=None):
     """The arguments of a model that say how it sees x.
 
     Args:
         recipe: a `Recipe`.
         x: the training examples, [N, D]; needed where something is computed from them.
-        columns: of a table, the type of each; by default, of other data, found in x.
+        columns: of a table, the type of each; by default, of other data, found.
+        every: all examples that the model will see, which say whether some entry is missing and
+            what columns hold; by default x.
     """
     if recipe.likelihood == "columns":
-        encoder = TableEncoder(columns or columns_of(x))
+        every = x if every is None else every
+        encoder = TableEncoder(columns or columns_of(every))
         encoder.adapt(x)
         return {
             "likelihood": encoder.likelihood(),
             "preprocessor": encoder,
-            "missing": bool(np.isnan(x).any()),
+            "missing": bool(np.isnan(every).any()),
         }
     arguments = {"likelihood": likelihood_of(recipe)}
     if recipe.pca is not None:

@@ -21,7 +21,7 @@ class PredictConfig:
     table: Annotated[Path, tyro.conf.Positional]
     """A .csv, .tsv or .parquet file with the columns of the table that the run was trained on."""
     output: Path
-    """The .csv file to write: new, or an earlier one of the same columns."""
+    """The .csv file to write; one that is there is replaced."""
 
 
 def write(config):
@@ -36,6 +36,8 @@ def write(config):
         raise ValueError(f"`run` must be that of a table, got {config.run}")
     if config.output.suffix != ".csv":
         raise ValueError(f"`output` must be a .csv file, got {config.output}")
+    if config.output.exists() and config.output.samefile(config.table):
+        raise ValueError(f"`output` must be another file than the table, got {config.output}")
     schema = TableSchema.from_config(run.schema)
     frame = read_table(config.table, schema.header)
     x = schema.encode(frame)

@@ -8,9 +8,15 @@ import numpy.typing as npt
 UNKNOWN = "-1, None, NaN or ''"
 
 
+def as_array(y: npt.ArrayLike) -> np.ndarray:
+    """Labels as an array, [N] where they are [N, 1]; those of a list keep their types."""
+    array = np.asarray(y, object) if isinstance(y, (list, tuple)) else np.asarray(y)
+    return array[:, 0] if array.ndim == 2 and array.shape[1] == 1 else array
+
+
 def known(y: npt.ArrayLike) -> np.ndarray:
-    """Which labels are known, booleans [N]: not -1, None, NaN or ""."""
-    array = np.asarray(y)
+    """Which labels are known, booleans [N]: not -1, None, NaN, NA or ""."""
+    array = as_array(y)
     if array.dtype.kind in "iu":
         return array != -1
     if array.dtype.kind == "f":
@@ -19,6 +25,8 @@ def known(y: npt.ArrayLike) -> np.ndarray:
 
 
 def _is_unknown(label: Any) -> bool:
+    if type(label).__name__ == "NAType":  # Of pandas, which need not be there.
+        return True
     # NaN alone is not equal to itself.
     return label is None or label != label or label == "" or label == -1
 
@@ -37,15 +45,13 @@ def encode(y: npt.ArrayLike, length: int) -> tuple[np.ndarray, np.ndarray]:
         ValueError: if y is of another shape or length, mixes numbers and texts, holds fractions,
             or has fewer than two classes.
     """
-    array = np.asarray(y)
-    if array.ndim == 2 and array.shape[1] == 1:
-        array = array[:, 0]
+    array = as_array(y)
     if array.shape != (length,):
         raise ValueError(
             f"`y` must have one label for each of the {length} rows, got shape {array.shape}"
         )
     rows = known(array)
-    classes, codes = np.unique(_plain(array[rows]), return_inverse=True)
+    classes, codes = np.unique(plain(array[rows]), return_inverse=True)
     if len(classes) < 2:
         raise ValueError(
             f"`y` must hold at least two classes besides the unknown ({UNKNOWN}), "
@@ -58,7 +64,7 @@ def encode(y: npt.ArrayLike, length: int) -> tuple[np.ndarray, np.ndarray]:
     return classes, labels
 
 
-def _plain(labels: np.ndarray) -> np.ndarray:
+def plain(labels: np.ndarray) -> np.ndarray:
     """Known labels as integers, booleans or texts."""
     if labels.dtype.kind == "O" and len(labels):
         if len({isinstance(label, str) for label in labels}) > 1:

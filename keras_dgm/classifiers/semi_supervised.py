@@ -10,12 +10,13 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from keras_dgm import checks, networks
-from keras_dgm.classifiers.labels import UNKNOWN, encode, known
+from keras_dgm.classifiers.labels import UNKNOWN, as_array, encode, known, plain
 from keras_dgm.data.columns import columns_of
 from keras_dgm.models import M2
 from keras_dgm.preprocessing import TableEncoder
 
-STEPS_PER_EXECUTION = 50
+# Steps of an execution: as many as divide them all.
+MOST_AT_ONCE = 50
 
 
 class SemiSupervisedClassifier(ClassifierMixin, BaseEstimator):
@@ -108,9 +109,14 @@ class SemiSupervisedClassifier(ClassifierMixin, BaseEstimator):
             class_prior=self.class_prior,
             seed=seed,
         )
-        decay = keras.optimizers.schedules.CosineDecay(self.learning_rate, steps)
+        decay = keras.optimizers.schedules.CosineDecay(
+            self.learning_rate, steps + self.labels_first
+        )
         self.model_.compile(
-            keras.optimizers.Adam(decay), steps_per_execution=min(STEPS_PER_EXECUTION, steps)
+            keras.optimizers.Adam(decay),
+            steps_per_execution=max(
+                count for count in range(1, MOST_AT_ONCE + 1) if steps % count == 0
+            ),
         )
         self.model_.fit(
             X,
@@ -139,11 +145,13 @@ class SemiSupervisedClassifier(ClassifierMixin, BaseEstimator):
         Raises:
             ValueError: if none has.
         """
-        rows = known(y)
+        labels = as_array(y)
+        rows = known(labels)
         if not rows.any():
             raise ValueError(f"`y` must hold a label, got {UNKNOWN} throughout")
-        weight = None if sample_weight is None else np.asarray(sample_weight)[rows]
-        return super().score(np.asarray(X)[rows], np.asarray(y)[rows], weight)
+        right = self.predict(np.asarray(X)[rows]) == plain(labels[rows])
+        weights = None if sample_weight is None else np.asarray(sample_weight)[rows]
+        return float(np.average(right, weights=weights))
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -50,7 +50,7 @@ def _order(labeled, seed, epoch):
         return epoch_order(labeled, seed, epoch).numpy()
 
 
-def training_batches(arrays, labeled, batch_size, seed, epoch, shuffle=True, endless=False):
+def training_batches(arrays, labeled, batch_size, seed, epoch, shuffle=True, first=None):
     """An epoch of batches, in an order that depends on `seed` and the epoch alone.
 
     Args:
@@ -58,14 +58,18 @@ def training_batches(arrays, labeled, batch_size, seed, epoch, shuffle=True, end
         labeled: booleans [N].
         batch_size: the last batch may be smaller.
         seed: an integer.
-        epoch: an integer or a `tf.Variable` of one, read whenever a pass over the data starts.
+        epoch: an integer or a `tf.Variable` of one, read whenever a pass over the data starts; of
+            endless batches once.
         shuffle: False keeps the order of the arrays.
-        endless: pass after pass, each in an order of its own.
+        first: None for one pass; or endless batches of one size, pass after pass in an order of its
+            own, from the `first`-th on.
 
     Returns:
-        A `tf.data.Dataset` of `ceil(N / batch_size)` batches a pass.
+        A `tf.data.Dataset`, of `ceil(N / batch_size)` batches where it is one pass.
     """
     mask = tf.constant(labeled)
+    if first is not None:
+        epoch = int(tf.convert_to_tensor(epoch))
 
     def order(number):
         if not shuffle:
@@ -78,10 +82,10 @@ def training_batches(arrays, labeled, batch_size, seed, epoch, shuffle=True, end
 
     steps = math.ceil(len(labeled) / batch_size)
     orders = tf.data.Dataset.range(1).flat_map(order)
-    if endless:
-        # Batches of one size, across the ends of passes: one shape to compile for.
+    if first is not None:
+        # Across the ends of passes: one shape to compile for.
         steps = tf.data.INFINITE_CARDINALITY
-        orders = tf.data.Dataset.counter().flat_map(order).rebatch(batch_size)
+        orders = tf.data.Dataset.counter().flat_map(order).rebatch(batch_size).skip(first)
     found = orders.map(gather)
     found = found.apply(tf.data.experimental.assert_cardinality(steps)).prefetch(2)
     return found.with_options(untuned())

@@ -239,6 +239,10 @@ class DeepGenerativeModel(TrainableModel):
         """
         if format != "tf_saved_model":
             return super().export(filepath, format, *args, **kwargs)
+        if args or kwargs:
+            raise ValueError(
+                f"`export` of a SavedModel takes class_names and image_shape, got {args or kwargs}"
+            )
         saved_model.write(filepath, self, class_names, image_shape)
 
     def get_config(self) -> dict[str, Any]:

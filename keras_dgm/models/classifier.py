@@ -14,7 +14,6 @@ from keras_dgm.models.base import DeepGenerativeModel
 from keras_dgm.serving import personalise
 from keras_dgm.serving.deployed import DeployedM2
 from keras_dgm.serving.endpoint import ClassId, Endpoint, Latent, Seed, draw, drawn
-from keras_dgm.training import batches
 from keras_dgm.training.callbacks import StopNotFinite
 from keras_dgm.training.observation import Observation
 from keras_dgm.training.step import StepOutput
@@ -85,41 +84,27 @@ class GenerativeClassifier(DeepGenerativeModel):
 
     # The classifier.
 
-    def fit(
-        self, x: Any = None, y: Any = None, *args: Any, labels_first: int = 0, **kwargs: Any
-    ) -> keras.callbacks.History:
-        """Train, as `TrainableModel.fit`.
-
-        From a random start q(y|x) settles in clusters of its own, whose numbers are a matter of
-        chance; with few labels it has to see these first.
+    def fit_labels(self, data: Any, steps: int, batch_size: int | None, seed: int) -> None:
+        """Train on the labelled examples of `data` alone, in silence.
 
         Args:
-            x: as of `TrainableModel.fit`.
-            y: as of `TrainableModel.fit`.
-            *args: as of `TrainableModel.fit`.
-            labels_first: so many steps on the labelled examples alone come first; of arrays.
-            **kwargs: as of `TrainableModel.fit`.
+            data: of `training.batches.of`, whose facts have been learned.
+            steps: how many.
+            batch_size: as of `fit`.
+            seed: of the order of the examples.
         """
-        if labels_first:
-            steps = checks.check_positive_integer(labels_first, argument="labels_first")
-            data = batches.of(self, x, y, kwargs.get("sample_weight"), steps)
-            self.fit_labels(data.labeled_part(), kwargs.get("batch_size"))
-        return super().fit(x, y, *args, **kwargs)
-
-    def fit_labels(self, data: Any, batch_size: int | None) -> None:
-        """Train for an epoch of `data`, all of it labelled, in silence."""
-        self.learn_facts(data)
-        self._build_once(data.input_shape)
-        epoch = tf.Variable(0, dtype=tf.int64, trainable=False)
-        seed = int(self.seed_generator.state.numpy()[0])
+        steps = checks.check_positive_integer(steps, argument="labels_first")
+        labeled = data.labeled_part(steps)
+        facts: Any = self.facts
+        self.take_facts(labeled.facts(self.num_classes))
         keras.Model.fit(
             self,
-            data.training(batch_size, seed, epoch, shuffle=True),
-            steps_per_epoch=data.steps,
+            labeled.training(batch_size, seed, epoch=0, shuffle=True).take(steps),
             callbacks=[StopNotFinite()],
             shuffle=False,
             verbose=0,
         )
+        self.take_facts(facts)
 
     def call(self, x: Any, training: bool = False) -> tf.Tensor:
         x = self.expected_observation(self.observe(x))
@@ -141,7 +126,8 @@ class GenerativeClassifier(DeepGenerativeModel):
         self.trackers["unlabeled_elbo"].update_state(elbo, weight - labeled)
         self.trackers["classification_loss"].update_state(output.cross_entropy, labeled)
         if output.labeled_loss is not None:
-            self.labeled_loss_tracker.update_state(output.labeled_loss, labeled)
+            count = tf.cast(y >= 0, elbo.dtype)
+            self.labeled_loss_tracker.update_state(weight * output.labeled_loss, count)
         self.compute_metrics(None, tf.maximum(y, 0), output.probs, labeled)
 
     def get_metrics_result(self) -> dict[str, tf.Tensor]:

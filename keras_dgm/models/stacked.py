@@ -42,7 +42,7 @@ class StackedM1M2(GenerativeClassifier):
             of `M2`, whose x is z1.
         active_dims: indices of the dimensions of z1 that M2 models; None: found by `fit`.
         seed: of the noise and of the order of the examples; None: a random one.
-        **kwargs: as of `keras.Model`.
+        dtype, name, trainable: as of `keras.Model`.
 
     Attributes:
         m2: the `M2` of the active dimensions of z1.
@@ -77,6 +77,9 @@ class StackedM1M2(GenerativeClassifier):
     ):
         if not isinstance(m1, M1) or not m1.built:
             raise ValueError(f"`m1` must be an M1 that has been fitted, got {m1!r}")
+        for of_x in ("likelihood", "missing", "preprocessor"):
+            if of_x in m2_options:
+                raise ValueError(f"`{of_x}` is that of `m1`, got {m2_options[of_x]!r} beside it")
         if active_dims is not None:
             active_dims = np.asarray(active_dims).tolist()
             known = set(active_dims) & set(range(m1.latent_dim))

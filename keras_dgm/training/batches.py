@@ -100,9 +100,11 @@ class Arrays:
         sample_weight = None if self.sample_weight is None else self.sample_weight[rows]
         return Arrays(self.model, self.x[rows], y, sample_weight, self.steps)
 
-    def labeled_part(self) -> "Arrays":
-        """The examples that have a label."""
-        return self.part(self.labeled)
+    def labeled_part(self, steps: int) -> "Arrays":
+        """The examples that have a label, in epochs of so many steps."""
+        labeled = self.part(self.labeled)
+        labeled.steps = steps
+        return labeled
 
     def facts(self, num_classes: int) -> DataFacts:
         """How many examples and labels there are."""
@@ -127,7 +129,7 @@ class Arrays:
         return tf.nest.map_structure(lambda tensor: tensor[::stride], self.observed())
 
     def training(
-        self, batch_size: int | None, seed: int, epoch: tf.Variable, shuffle: bool
+        self, batch_size: int | None, seed: int, epoch: Any, shuffle: bool, first: int = 0
     ) -> tf.data.Dataset:
         """An epoch of batches, each of which holds its share of the labelled examples.
 
@@ -136,6 +138,7 @@ class Arrays:
             seed: of the orders.
             epoch: the number of the epoch, which determines its order together with `seed`.
             shuffle: False keeps the order of the arrays.
+            first: where epochs are no passes, the step to begin with.
 
         Raises:
             ValueError: if a batch cannot be divided among the replicas.
@@ -155,7 +158,7 @@ class Arrays:
             seed=seed,
             epoch=epoch,
             shuffle=shuffle,
-            endless=self.steps is not None,
+            first=first if self.steps is not None else None,
         )
 
     def epochs_of(self, steps: int, batch_size: int | None) -> int:
@@ -211,7 +214,7 @@ class Stream:
             f"`validation_data`; got {fraction}"
         )
 
-    def labeled_part(self) -> Any:
+    def labeled_part(self, steps: int) -> Any:
         """Refuses: which examples are labelled is known once all have been read."""
         raise ValueError(
             "`labels_first` must be 0 with a dataset; fit arrays, or do so in two steps"
@@ -229,7 +232,9 @@ class Stream:
         """Of the first batch."""
         return next(self.observations())
 
-    def training(self, batch_size: int | None, seed: int, epoch: tf.Variable, shuffle: bool) -> Any:
+    def training(
+        self, batch_size: int | None, seed: int, epoch: tf.Variable, shuffle: bool, first: int = 0
+    ) -> Any:
         """The dataset as it is: its batches and their order are its own."""
         return self.evaluation(batch_size)
 

@@ -29,7 +29,8 @@ def note(failure, step, x, loss, output):
     def record():
         terms = (output.bound.reconstruction, output.bound.kl, output.cross_entropy)
         finite = [t is None or tf.reduce_all(tf.math.is_finite(t)) for t in terms]
-        facts = (tf.maximum(step, 1), tf.reduce_min(x), tf.reduce_max(x), *finite)
+        there = tf.boolean_mask(x, x == x)  # NaN is a missing entry.
+        facts = (tf.maximum(step, 1), tf.reduce_min(there), tf.reduce_max(there), *finite)
         facts = tf.stack([tf.cast(fact, tf.float64) for fact in facts])
         failure.assign(tf.where(failure[0] > 0, failure, facts))
         return False

@@ -71,6 +71,10 @@ class TrainableModel(keras.Model):
             f"`class_weight` must be None: {self.title} models no classes, got {class_weight!r}"
         )
 
+    def fit_labels(self, data: Any, steps: int, batch_size: int | None, seed: int) -> None:
+        """Train on the labelled examples of `data` alone; a model without classes refuses."""
+        raise ValueError(f"`labels_first` must be 0: {self.title} models no classes, got {steps}")
+
     def check_observation(self, observation: Observation) -> None:
         """Refuse what cannot be modelled of what was observed of checked data."""
 
@@ -128,6 +132,9 @@ class TrainableModel(keras.Model):
         steps = kwargs.get("steps_per_execution", 1)
         if steps != 1 and over_workers(self.distribute_strategy):
             raise ValueError(f"`steps_per_execution` must be 1 with several workers, got {steps}")
+        for given in (metrics, weighted_metrics):
+            if not isinstance(given, (list, tuple, type(None))):
+                raise ValueError(f"`metrics` must be a list, got {given!r}")
         asked = [*(metrics or []), *(weighted_metrics or [])]
         if asked and self.num_classes is None:
             raise ValueError(
@@ -167,6 +174,7 @@ class TrainableModel(keras.Model):
         validation_steps: int | None = None,
         validation_batch_size: int | None = None,
         validation_freq: Any = 1,
+        labels_first: int = 0,
     ) -> keras.callbacks.History:
         """Train, as `keras.Model.fit`.
 
@@ -185,10 +193,15 @@ class TrainableModel(keras.Model):
                 examples by their class, those that are not named weighing 1; see also
                 `class_prior` of `M2`.
 
+            labels_first: of a model with classes fitted to arrays, so many steps on the labelled
+                examples alone, before the others. From a random start q(y|x) settles in clusters
+                of its own, whose numbers are a matter of chance; with few labels it has to see
+                these first.
+
         The other arguments and the result are those of `keras.Model.fit`.
 
         Raises:
-            ValueError: if the data cannot be trained on; nothing has changed by then.
+            ValueError: if the data cannot be trained on; nothing is trained by then.
             FloatingPointError: if the bound is NaN or infinite, with the step, the term and the
                 range of the batch.
         """
@@ -218,8 +231,13 @@ class TrainableModel(keras.Model):
         if held_out is not None:
             held_out.warn_without_labels("validation_data")
             evaluation = held_out.evaluation(validation_batch_size, default=batch_size)
+        first = initial_epoch * (steps_per_epoch or 0)
+        of_order = epoch if steps_per_epoch is None else seen
+        training = train.training(batch_size, seed, of_order, shuffle, first)
+        if labels_first:
+            self.fit_labels(train, labels_first, batch_size, seed)
         return super().fit(
-            train.training(batch_size, seed, epoch, shuffle),
+            training,
             epochs=epochs,
             verbose=verbose,
             # First, so that what a checkpoint saves at the end of an epoch is what they left.
@@ -250,9 +268,10 @@ class TrainableModel(keras.Model):
         mean over all that are labelled: `loss` is that of the data, however it is cut into batches.
         """
         if not kwargs:  # As `fit` calls it, the data has been taken care of.
-            data = batches.of(self, x, y, sample_weight)
+            data = batches.of(self, x, y, sample_weight, steps)
             data.warn_without_labels("x")
-            self._build_once(data.input_shape)
+            if not self.built:
+                self._build_once(data.input_shape)
             x = data.evaluation(batch_size)
         return super().evaluate(
             x, verbose=verbose, steps=steps, callbacks=callbacks, return_dict=return_dict, **kwargs
@@ -348,6 +367,7 @@ class TrainableModel(keras.Model):
         if "num_examples" in own:
             counts = np.asarray(own.pop("label_counts")).tolist()
             self.take_facts(DataFacts(int(np.asarray(own.pop("num_examples"))), tuple(counts)))
+        self.trace_anew()
         super().load_own_variables(own)
 
     def get_config(self) -> dict[str, Any]:

@@ -7,9 +7,11 @@ import pytest
 import tensorflow as tf
 
 
-def test_labels_come_first():
+@pytest.mark.parametrize("steps_per_execution", [1, 5])
+def test_labels_come_first(steps_per_execution):
     x, y = builders.examples()
-    model = builders.compiled(builders.m2(), mode="graph")
+    options = {"steps_per_execution": steps_per_execution}
+    model = builders.compiled(builders.m2(), mode="graph", **options)
 
     model.fit(x, y, batch_size=10, labels_first=7, verbose=0)
 
@@ -28,7 +30,8 @@ def test_the_labels_alone_are_seen_first():
         model.sample_noise = lambda *_, noise=noise, **__: noise
         model.sample_observation = lambda observation, training=True: observation.location
         data = builders.batches_of(model, x[rows], y[rows])
-        model.fit_labels(data.labeled_part(), batch_size=9)
+        model.learn_facts(data)
+        model.fit_labels(data, steps=3, batch_size=9, seed=0)
         found.append(builders.weights(model))
 
     for first, second in zip(*found, strict=True):
@@ -41,6 +44,36 @@ def test_a_dataset_has_no_labels_to_begin_with():
 
     with pytest.raises(ValueError, match="`labels_first` must be 0 with a dataset"):
         builders.m2().fit(dataset, labels_first=3)
+    with pytest.raises(ValueError, match="`labels_first` must be 0: M1 models no classes"):
+        builders.m1().fit(x, labels_first=3)
+
+
+def test_held_out_labels_are_not_seen_first():
+    """The last third has no part in the steps on labels, whatever its labels are."""
+    x, y = builders.examples()
+    found = []
+    for label in (0, 2):
+        labels = np.where(np.arange(len(y)) >= 20, label, y)
+        model = builders.compiled(builders.m2(), keras.optimizers.SGD(0.1), mode="graph")
+        history = model.fit(x, labels, batch_size=20, labels_first=3, validation_split=1 / 3)
+        found.append(history.history["loss"])
+
+    assert found[0] == found[1]
+
+
+def test_epochs_of_steps_go_on_where_they_were_left():
+    """Endless batches from the third on are those that follow two."""
+    x, y = builders.examples()
+    data = builders.batches_of(builders.m2(), x, y)
+    data.steps = 2
+    whole, rest = (
+        [batch[1].numpy() for batch in data.training(7, 0, 0, True, first).take(count)]
+        for first, count in ((0, 9), (2, 7))
+    )
+
+    np.testing.assert_array_equal(whole[2:], rest)
+    assert {len(batch) for batch in whole} == {7}
+    assert sorted(np.concatenate(whole)[:30]) == sorted(y)
 
 
 def test_weights_of_classes_are_those_of_their_examples():

@@ -51,6 +51,16 @@ def test_a_run_on_a_table_ends_with_a_verdict(run):
     assert set(result["baselines"]) >= {"k-NN", "logistic regression"}
 
 
+def test_a_stack_on_a_table(table, tmp_path):
+    folder = tmp_path / "stack"
+    arguments = ["fit", "--dataset", str(table), "--target", "flower", "--model", "m1+m2"]
+    short = ["--m1.epochs", "3", "--m1.hidden-units", "8"]
+
+    assert cli.main([*arguments, *short, *FAST, "--run-dir", str(folder)]) == 0
+
+    assert json.loads((folder / "result.json").read_text())["verdict"]["use"]
+
+
 def test_predictions_stand_beside_the_rows(run, table, tmp_path):
     output = tmp_path / "labelled.csv"
     rows = pd.read_csv(table).drop(columns=["flower", "id"]).iloc[:30]
