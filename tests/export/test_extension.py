@@ -23,7 +23,7 @@ def two_precisions(monkeypatch):
     monkeypatch.setattr(litert, "FORMATS", ("float32", "int8"))
 
 
-@keras.saving.register_keras_serializable(package="tests")
+@keras.saving.register_keras_serializable(package="tests.export")
 class Laplace(Likelihood):
     """Laplace over positive x, whose networks see log x; the decoder puts out means and scales."""
 
@@ -53,7 +53,7 @@ class Laplace(Likelihood):
         return {"least": self.least}
 
 
-@keras.saving.register_keras_serializable(package="tests")
+@keras.saving.register_keras_serializable(package="tests.export")
 class Doubting(dgm.M2):
     """An M2 that also answers how unsure it is of the class."""
 
