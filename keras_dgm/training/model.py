@@ -102,7 +102,12 @@ class TrainableModel(keras.Model):
 
     def trace_anew(self) -> None:
         """Compile the steps again: what they hold as a constant has changed."""
-        self.train_function = self.test_function = self.predict_function = None
+        # Also within `fit`, whose callbacks may load weights.
+        if self.train_function is not None:
+            self.make_train_function(force=True)
+        if self.test_function is not None:
+            self.make_test_function(force=True)
+        self.predict_function = None
 
     # Training.
 

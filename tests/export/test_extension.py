@@ -107,7 +107,9 @@ def exported(file, output):
     return made, output / "servable" / "own" / "1"
 
 
-@pytest.mark.parametrize("make", [m1, m2, stacked])
+@pytest.mark.parametrize(
+    "make", [m1, *(pytest.param(make, marks=pytest.mark.slow) for make in (m2, stacked))]
+)
 def test_a_likelihood_of_one_s_own_is_trained_saved_and_exported(make, tmp_path):
     keras.utils.set_random_seed(0)
     x, y = examples()

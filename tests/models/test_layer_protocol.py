@@ -110,7 +110,10 @@ def everything(model):
 
 
 @EVERY_SLOT
-@pytest.mark.parametrize(("mode", "dataset"), [("core", False), ("graph", True)])
+@pytest.mark.parametrize(
+    ("mode", "dataset"),
+    [pytest.param("core", False, marks=pytest.mark.slow), ("graph", False), ("graph", True)],
+)
 def test_layers_are_trained_in_fit_and_nowhere_else(slot, mode, dataset, monkeypatch):
     """Dropout, noise and a random layer act, statistics move once a step; in training alone.
 
@@ -206,7 +209,11 @@ COMPILED = ["encoder of M1", "classifier of M2", "decoder of M1+M2"]
 
 
 @pytest.mark.parametrize(
-    ("slot", "mode"), [*((s, "eager") for s in SLOTS), *((s, "core") for s in COMPILED)]
+    ("slot", "mode"),
+    [
+        *((s, "eager") for s in SLOTS),
+        *(pytest.param(s, "core", marks=pytest.mark.slow) for s in COMPILED),
+    ],
 )
 def test_regularizers_and_added_losses_count(slot, mode):
     """In the loss of `fit` and of `evaluate`, by as much as they say, and in the gradient."""

@@ -211,7 +211,8 @@ def test_a_table_of_ones_own(tmp_path, capsys):
     centres = 3 * RNG.normal(size=[3, 5])
     path = own_file(tmp_path, x=centres[Y] + 0.3 * X, y=Y)
     arguments = ["--dataset", path, "--num-labeled", "9", "--run-dir", str(tmp_path / "run")]
-    assert main(["fit", *SHORT[:-2], "--model", "m1+m2", *arguments]) == 0
+    steps = ["--m2.steps", "20", "--m2.labels-first", "10"]
+    assert main(["fit", *SHORT[:4], *steps, "--model", "m1+m2", *arguments]) == 0
     assert "M1+M2" in capsys.readouterr().out
 
 

@@ -85,6 +85,7 @@ def tiny(monkeypatch, tmp_path):
     return call
 
 
+@pytest.mark.slow
 def test_cells_of_every_model_are_filled_once(tiny, monkeypatch, capsys):
     patterns = ["mnist-*-100-0", "mnist-m1+m2-all-0"]
     assert tiny("--cells", *patterns) == 0
