@@ -27,7 +27,10 @@ def trained(name):
         # Adam would make steps of rounding errors, where a gradient is 0.
         sgd = keras.optimizers.SGD(0.01)
         model = builders.compiled(MAKE[name](**options), sgd, mode="graph")
-    model.draw_normal = lambda *shape: tf.zeros(shape, model.variable_dtype)
+    for part in model.latents().values():
+        part.draw_normal = lambda *shape: tf.zeros(shape, model.variable_dtype)
+    if name == "stacked":
+        model.m2.draw_normal = model.draw_normal
     losses = []
     log = keras.callbacks.LambdaCallback(
         on_train_batch_end=lambda batch, logs: losses.append(float(logs["loss"]))
