@@ -14,6 +14,7 @@ import keras_dgm as dgm
 from keras_dgm import networks
 from keras_dgm.generation import masks
 from keras_dgm.runs import files, run_folder
+from keras_dgm.training.step import steps_at_once
 from train import baselines, optimizers, workers
 from train.callbacks import (
     EpochTimer,
@@ -156,7 +157,8 @@ def fit_m2(config, data, folder, model):
     if recipe.steps is not None:
         recipe = dataclasses.replace(recipe, epochs=PARTS)
         steps = math.ceil(recipe.steps / PARTS)
-        options = {"steps_per_epoch": steps, "steps_per_execution": at_once(steps)}
+        at_once = steps_at_once(steps, STEPS_PER_EXECUTION)
+        options = {"steps_per_epoch": steps, "steps_per_execution": at_once}
     options["labels_first"] = recipe.labels_first
     seconds = _fit(
         config, "m2", model, recipe, examples, folder, history, callbacks, metrics, options
@@ -205,11 +207,6 @@ def features(model, data):
         return None
     parts = (data.x_train, data.x_valid, data.x_test)
     return [np.nan_to_num(preprocessor(x).numpy()) for x in parts]
-
-
-def at_once(steps):
-    """How many of an epoch's steps an execution takes: as many as divide it, up to 50."""
-    return max(count for count in range(1, STEPS_PER_EXECUTION + 1) if steps % count == 0)
 
 
 def unlabeled(data):

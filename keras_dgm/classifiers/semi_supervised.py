@@ -14,6 +14,7 @@ from keras_dgm.classifiers.labels import UNKNOWN, as_array, encode, known, plain
 from keras_dgm.data.columns import columns_of
 from keras_dgm.models import M2
 from keras_dgm.preprocessing import TableEncoder
+from keras_dgm.training.step import steps_at_once
 
 # Steps of an execution: as many as divide them all.
 MOST_AT_ONCE = 50
@@ -114,9 +115,7 @@ class SemiSupervisedClassifier(ClassifierMixin, BaseEstimator):
         )
         self.model_.compile(
             keras.optimizers.Adam(decay),
-            steps_per_execution=max(
-                count for count in range(1, MOST_AT_ONCE + 1) if steps % count == 0
-            ),
+            steps_per_execution=steps_at_once(steps, MOST_AT_ONCE),
         )
         self.model_.fit(
             X,

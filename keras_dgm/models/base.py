@@ -146,7 +146,7 @@ class DeepGenerativeModel(TrainableModel):
         """What of raw data x [B, D] or [B, ...] stays the same from step to step."""
         return x if isinstance(x, Observation) else self.view.observe(x, self.variable_dtype)
 
-    def sample_observation(self, observation: Observation, training: bool = True) -> tf.Tensor:
+    def sample_observation(self, observation: Observation) -> tf.Tensor:
         """What the bound sees at this step, [B, W]."""
         return self.likelihood.sample_observation(observation.location, self.draw_uniform)
 

@@ -127,7 +127,7 @@ class StackedM1M2(GenerativeClassifier):
         qz1_x = self.m1.posterior(x)
         return Observation(qz1_x.mean(), qz1_x.stddev())
 
-    def sample_observation(self, observation: Observation, training: bool = True) -> tf.Tensor:
+    def sample_observation(self, observation: Observation) -> tf.Tensor:
         mean, stddev = observation
         noise = self.draw_normal(*tf.unstack(tf.shape(mean)))
         return self.active(mean + stddev * noise)

@@ -43,7 +43,7 @@ class Trainable(Protocol):
     def observe(self, x: Any) -> Observation:
         """What of raw data stays the same from step to step."""
 
-    def sample_observation(self, observation: Observation, training: bool) -> tf.Tensor:
+    def sample_observation(self, observation: Observation) -> tf.Tensor:
         """What the bound sees at this step, [B, W]."""
 
     def sample_noise(self, batch_size: Any, training: bool) -> Any:
@@ -92,7 +92,7 @@ class TrainingStep:
                 stacklevel=2,
             )
         observation, y, sample_weight = self._unpack(data)
-        x = model.sample_observation(observation, True)
+        x = model.sample_observation(observation)
         noise = model.sample_noise(tf.shape(x)[0], True)
         loss, output = self._core(self._minimize)(x, y, noise, sample_weight)
         model.loss_tracker.update_state(loss, sample_weight=tf.shape(x)[0])
@@ -103,7 +103,7 @@ class TrainingStep:
         """Record the same terms on held-out data, predictions as `predict` makes them."""
         model = self.model
         observation, y, sample_weight = self._unpack(data)
-        x = model.sample_observation(observation, False)
+        x = model.sample_observation(observation)
         noise = model.sample_noise(tf.shape(x)[0], False)
         loss, output = self._core(self._evaluate)(x, y, noise, sample_weight)
         model.loss_tracker.update_state(loss, sample_weight=tf.shape(x)[0])
@@ -160,3 +160,8 @@ def log_weight_prior(weights: Any, dtype: Any) -> tf.Tensor:
 def steps_taken(optimizer: Any) -> Any:
     """How many batches an optimizer has seen, up to its last update."""
     return optimizer.iterations * (optimizer.gradient_accumulation_steps or 1)
+
+
+def steps_at_once(steps: int, most: int) -> int:
+    """The most steps of an execution, up to `most`, of which whole executions make `steps`."""
+    return max(count for count in range(1, most + 1) if steps % count == 0)
