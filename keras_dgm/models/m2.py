@@ -21,7 +21,7 @@ from keras_dgm.training.facts import DataFacts
 from keras_dgm.training.observation import Observation
 from keras_dgm.training.step import StepOutput
 
-# What a class that has no label gets for a logit: its probability is 0.
+# What the logit of a class that has no label gets added: its probability is 0.
 NEVER = -1e9
 EMPIRICAL = "empirical"
 
@@ -112,6 +112,11 @@ class M2(GenerativeClassifier):
         self.encoder: Any = encoder and networks.ConditionalNetwork(encoder, num_classes)
         self.decoder: Any = decoder and networks.ConditionalNetwork(decoder, num_classes)
         self.labeled_fraction = tf.Variable(1.0, trainable=False)
+        # Variables, so that other data needs no other compiled step.
+        zeros, dtype = np.zeros(num_classes), self.variable_dtype
+        self.log_prior = tf.Variable(zeros, trainable=False, dtype=dtype)
+        self.never = tf.Variable(zeros, trainable=False, dtype=dtype)
+        self._set_prior(np.zeros(num_classes))
 
     def build_networks(self, width: int) -> None:
         K, Z = self.num_classes, self.latent_dim
@@ -152,19 +157,11 @@ class M2(GenerativeClassifier):
 
     def py(self) -> Any:
         """p(y)."""
-        prior = self.class_prior or [1 / self.num_classes] * self.num_classes
-        if self.class_prior == EMPIRICAL:
-            counts = np.array(self.facts.label_counts if self.facts else [0] * self.num_classes) + 1
-            prior = counts / counts.sum()
-        return distributions.categorical(tf.math.log(tf.constant(prior, self.variable_dtype)))
+        return distributions.categorical(self.log_prior)
 
     def only_seen(self, logits: tf.Tensor) -> tf.Tensor:
-        """The logits of q(y|x), of classes without a label `NEVER`."""
-        unseen = self.facts.unseen_classes if self.facts else []
-        if not unseen:
-            return logits
-        never = tf.reduce_max(tf.one_hot(unseen, self.num_classes), axis=0) > 0
-        return tf.where(never, tf.cast(NEVER, logits.dtype), logits)
+        """The logits of q(y|x), those of classes without a label far below the others."""
+        return logits + tf.cast(self.never, logits.dtype)
 
     # The objective.
 
@@ -257,7 +254,16 @@ class M2(GenerativeClassifier):
 
     def take_facts(self, facts: DataFacts) -> None:
         super().take_facts(facts)
+        counts = np.array(facts.label_counts)
         self.labeled_fraction.assign(facts.labeled_fraction)
+        self.never.assign(np.where(counts > 0, 0.0, NEVER))
+        self._set_prior(counts)
+
+    def _set_prior(self, label_counts: np.ndarray) -> None:
+        prior = self.class_prior or np.full(self.num_classes, 1 / self.num_classes)
+        if self.class_prior == EMPIRICAL:
+            prior = (label_counts + 1) / np.sum(label_counts + 1)
+        self.log_prior.assign(np.log(prior))
 
     def expected_observation(self, observation: Observation) -> tf.Tensor:
         return observation.location

@@ -48,10 +48,10 @@ class DeployedM2:
         means = folding.Columns(tuple(range(m2.latent_dim)))
         self.features = folding.Chain(features, softplus)
         self._to_inputs = folding.Chain(m2.view.input_stages(), softplus)
-        logits = [
-            *folding.stages_of(m2.classifier),
-            *folding.function(m2.only_seen, m2.num_classes),
-        ]
+        never = m2.never.numpy()
+        logits = folding.stages_of(m2.classifier)
+        if never.any():
+            logits = [*logits, lambda logits: logits + never]
         self.classifier = folding.Chain(logits, softplus)
         self._encoder = folding.ConditionalChain(m2.encoder, [means], softplus)
         self._decoder = folding.ConditionalChain(m2.decoder, data, softplus)

@@ -94,11 +94,8 @@ class TrainableModel(keras.Model):
 
     def take_facts(self, facts: DataFacts) -> None:
         """Go by these facts of the training data from here on."""
-        counts = self.facts.label_counts if self.facts else ()
         self.facts = facts
         self.num_examples.assign(facts.num_examples)
-        if facts.label_counts != counts:
-            self.trace_anew()
 
     def trace_anew(self) -> None:
         """Compile the steps again: what they hold as a constant has changed."""
