@@ -56,13 +56,17 @@ pictures: $(VENV)/.train.stamp ## train the models of docs/figures, and draw the
 	done
 
 # In two processes, for much of a test is one thread; a file, and its fixtures, in one of them.
+PYTEST := $(PY) -m pytest -n 2 --dist loadfile $(PYTEST_ARGS)
+# What most tests wait for is XLA's compiler, which need not try hard for a few steps.
+QUICK_XLA := --xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true
+
 test: lint ## ruff, mypy and the tests
-	$(PY) -m pytest -n 2 --dist loadfile $(PYTEST_ARGS)
+	XLA_FLAGS='$(QUICK_XLA)' $(PYTEST)
 
 # pytest's exit status 5 says that it selected no test.
 test-slow: $(VENV)/.test.stamp ## the tests marked slow
-	@echo '$(PY) -m pytest -m slow $(PYTEST_ARGS)'; \
-	$(PY) -m pytest -m slow $(PYTEST_ARGS); status=$$?; \
+	@echo '$(PYTEST) -m slow'; \
+	$(PYTEST) -m slow; status=$$?; \
 	if [ $$status -eq 5 ]; then echo 'no test is marked slow'; exit 0; fi; exit $$status
 
 lint: $(VENV)/.test.stamp ## ruff (rules and format) and mypy

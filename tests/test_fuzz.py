@@ -23,6 +23,8 @@ from export import bundle, source
 from keras_dgm import checks, likelihoods
 from train import cli, config
 
+pytestmark = pytest.mark.slow
+
 X = np.random.default_rng(0).normal(size=[30, 3]).astype(np.float32)
 Y = np.arange(30) % 3
 

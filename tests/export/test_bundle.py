@@ -86,6 +86,7 @@ def test_verify_accepts_the_bundle_and_notices_damage(bundle, tmp_path, capsys):
     assert "error" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_versions_count_up_and_appear_whole(trained, tmp_path, quick, failing):
     output = tmp_path / "out"
     models = output / "servable" / "digits"
@@ -132,6 +133,7 @@ def test_a_bundle_of_another_name_is_left_alone(trained, bundle, failing):
     assert servable.versions(bundle / "servable" / "digits") == [1]
 
 
+@pytest.mark.slow
 def test_an_artifact_that_fails_is_not_left_in_place(trained, tmp_path, failing, monkeypatch):
     def differ(*_):
         raise runners.VerificationError("the SavedModel differs")
@@ -142,6 +144,7 @@ def test_an_artifact_that_fails_is_not_left_in_place(trained, tmp_path, failing,
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 def test_a_full_disk_leaves_nothing(trained, tmp_path):
     def full():  # every file stops growing at 20 kB
         resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))

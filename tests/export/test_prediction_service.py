@@ -26,6 +26,9 @@ CLIENTS = 8
 INVALID_ARGUMENT = grpc.StatusCode.INVALID_ARGUMENT
 
 
+pytestmark = pytest.mark.slow
+
+
 @pytest.fixture(scope="module")
 def address(saved_model):
     with serve(Service(saved_model, "digits")) as address:
@@ -192,7 +195,7 @@ def test_an_unknown_model_is_not_found(stub):
     assert code_of(stub.Predict, message) == grpc.StatusCode.NOT_FOUND
 
 
-@pytest.mark.parametrize("count", [1000, pytest.param(10_000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("count", [1000, 10_000])
 def test_many_clients_at_once(address, trained, count):
     x = trained.data.x_test
     expected = trained.model.predict(x, verbose=0)

@@ -104,6 +104,7 @@ def test_condition_and_rest_under_one_draw_of_the_binary_pixels():
     assert set(np.unique(model.given(sampled))) == {0, 1}
 
 
+@pytest.mark.slow
 def test_it_learns_to_complete_digits():
     """From the middle quarter of an 8x8 digit; the rest varies by a sixth less, given that."""
     digits = dgm.data.load("digits", seed=0)

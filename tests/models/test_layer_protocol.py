@@ -112,7 +112,11 @@ def everything(model):
 @EVERY_SLOT
 @pytest.mark.parametrize(
     ("mode", "dataset"),
-    [pytest.param("core", False, marks=pytest.mark.slow), ("graph", False), ("graph", True)],
+    [
+        ("graph", False),
+        pytest.param("graph", True, marks=pytest.mark.slow),
+        pytest.param("core", False, marks=pytest.mark.slow),
+    ],
 )
 def test_layers_are_trained_in_fit_and_nowhere_else(slot, mode, dataset, monkeypatch):
     """Dropout, noise and a random layer act, statistics move once a step; in training alone.

@@ -103,9 +103,11 @@ def m1_below(**options):
     return builders.stacked(m1_options=options)
 
 
-@pytest.mark.parametrize("likelihood", ["bernoulli", "gaussian"])
+@pytest.mark.parametrize(
+    ("likelihood", "dataset"),
+    [("bernoulli", False), pytest.param("gaussian", True, marks=pytest.mark.slow)],
+)
 @pytest.mark.parametrize("make", [builders.m1, builders.m2, m1_below])
-@pytest.mark.parametrize("dataset", [False, True])
 def test_models_train_on_what_is_there(make, likelihood, dataset, tmp_path):
     x, y = with_holes()
     mode = "core" if dataset else "eager"

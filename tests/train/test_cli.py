@@ -66,6 +66,7 @@ def test_the_table_names_the_baselines_on_the_same_labels(run):
     assert "Traceback" not in errors
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_result(run, tmp_path, capsys):
     folder, _, _ = run
     again = tmp_path / "again"
@@ -75,6 +76,7 @@ def test_the_same_seed_gives_the_same_result(run, tmp_path, capsys):
     np.testing.assert_allclose(results[0]["bound"], results[1]["bound"], rtol=1e-4)
 
 
+@pytest.mark.slow
 def test_m1_alone_and_m2_alone(tmp_path, capsys):
     for model in ("m1", "m2"):
         arguments = ["--model", model, "--run-dir", str(tmp_path / model), "--no-baselines"]
@@ -85,6 +87,7 @@ def test_m1_alone_and_m2_alone(tmp_path, capsys):
     assert "M1 + RBF SVM" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_m2_on_an_m1_of_an_earlier_run(run, tmp_path, capsys):
     folder, _, _ = run
     arguments = ["--m1-from", str(folder / "m1.keras"), "--run-dir", str(tmp_path / "again")]

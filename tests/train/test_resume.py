@@ -51,6 +51,7 @@ def contents(folder):
     return {path: path.read_bytes() for path in files}
 
 
+@pytest.mark.slow
 def test_sigterm_saves_and_exits_as_shells_expect(stopped):
     folder, (status, output) = stopped
     assert status == 128 + signal.SIGTERM
@@ -59,12 +60,14 @@ def test_sigterm_saves_and_exits_as_shells_expect(stopped):
     assert len(epochs) == 3 and max(epochs) == len((folder / "history.csv").read_text().split()) - 1
 
 
+@pytest.mark.slow
 def test_a_killed_run_resumes_bit_for_bit(whole, stopped, tmp_path):
     folder = shutil.copytree(stopped[0], tmp_path / "run")
     finish(folder, *M2)
     assert_same_runs(folder, whole)
 
 
+@pytest.mark.slow
 def test_a_damaged_save_is_passed_over_with_a_warning(stopped, tmp_path):
     folder = shutil.copytree(stopped[0] / "checkpoints", tmp_path / "saves")
     *_, before, newest = sorted(folder.glob("*.keras"), key=checkpoints.epochs_of)
@@ -76,6 +79,7 @@ def test_a_damaged_save_is_passed_over_with_a_warning(stopped, tmp_path):
             assert checkpoints.Checkpoints(folder, "m2", 0).newest == before
 
 
+@pytest.mark.slow
 def test_a_finished_run_is_not_trained_again(whole, capsys):
     before = (whole / "result.json").read_bytes(), (whole / "model.keras").stat().st_mtime_ns
     finish(whole, *M2)
@@ -94,6 +98,7 @@ WRONG = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("arguments, message", WRONG.values(), ids=WRONG)
 def test_what_cannot_be_resumed_is_left_alone(arguments, message, stopped, capsys):
     folder, _ = stopped
@@ -110,6 +115,7 @@ def test_a_damaged_configuration(tmp_path, capsys):
     assert "config.json must hold JSON, got a damaged file" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("flag", ["--resume", "--overwrite"])
 def test_a_folder_in_use_by_another_process(flag, stopped, capsys):
     folder, _ = stopped

@@ -194,6 +194,7 @@ def test_curves_are_computed_once(arguments, tmp_path, capsys, monkeypatch):
     assert "`output` must be a folder of curves of the same settings" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_the_bound_of_real_data(arguments):
     """Wake-sleep with a Gaussian likelihood."""
     curve = training.Curve("bound", "frey_face", "wake-sleep", 2, 5, None, 0.02, 0)
@@ -227,6 +228,7 @@ def computed(monkeypatch):
     return asked
 
 
+@pytest.mark.slow
 def test_more_training_points_than_there_are(mnist_dir, tmp_path, capsys, computed):
     sizes = ["--train-sizes", "20", "60000", "--data-dir", str(mnist_dir)]
     assert main(["aevb", "--output", str(tmp_path), "--bound-points", "0", *sizes]) == 1
