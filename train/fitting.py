@@ -12,6 +12,7 @@ import numpy as np
 
 import keras_dgm as dgm
 from keras_dgm import networks
+from keras_dgm.classifiers import members
 from keras_dgm.generation import masks
 from keras_dgm.runs import files, run_folder
 from keras_dgm.training.step import steps_at_once
@@ -160,16 +161,31 @@ def fit_m2(config, data, folder, model):
         at_once = steps_at_once(steps, STEPS_PER_EXECUTION)
         options = {"steps_per_epoch": steps, "steps_per_execution": at_once}
     options["labels_first"] = recipe.labels_first
+    options["labels_per_batch"] = recipe.labels_per_batch
     seconds = _fit(
         config, "m2", model, recipe, examples, folder, history, callbacks, metrics, options
     )
+    facts = {"committee": taught(config, data, model)} if recipe.committee else {}
     logs = model.evaluate(*test, batch_size=EVALUATION_BATCH, verbose=0, return_dict=True)
     return model, {
+        **facts,
         "test_error": error_of(model, *test),
         "valid_error": error_of(model, *valid),
         "bound": logs["elbo"],
         "m2_seconds_per_epoch": seconds,
     }
+
+
+def taught(config, data, model):
+    """Let a committee teach q(y|x) of an M2 or M1+M2; its members, as `members.teach` tells."""
+    options, recipe = m2_options(config, data), config.settings.m2
+    batches = recipe.batch_size, recipe.labels_per_batch
+
+    def make(**seen):
+        return dgm.M2(**{**options, **seen})
+
+    own = members.opinion_of(model, make, data.x_train, data.y_train, config.seed, *batches)
+    return members.teach(model, own, make, data.x_train, data.y_train, config.seed, *batches)
 
 
 def fit_conditional(config, data, folder, observation):

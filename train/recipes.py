@@ -71,8 +71,13 @@ class M2Recipe:
     """So many steps instead, however few examples there are; None: `epochs` passes."""
     labels_first: NonNegative = 0
     """Steps on the labelled examples alone, before the others."""
+    committee: bool = False
+    """Refit q(y|x) in the end to what a committee says, of which M2 is a member: logistic
+    regression, extra trees, label spreading, each as far as cross-validation on the labels says."""
     batch_size: Positive = 200
     """Examples a step, labelled ones in proportion."""
+    labels_per_batch: Positive | None = None
+    """With `steps`, of these examples at least so many have a label, and weigh as much less."""
     optimizer: Optimizer = "adam"
     """What descends the gradient."""
     learning_rate: PositiveReal = 3e-3
@@ -183,7 +188,9 @@ RECIPES = {
             class_sum="exact",
             steps=2000,
             labels_first=300,
-            batch_size=64,
+            committee=True,
+            batch_size=96,
+            labels_per_batch=32,
         ),
     ),
 }

@@ -1,10 +1,12 @@
-"""What the baselines see of x: columns of one scale, without missing entries.
+"""What classifiers of scikit-learn see of x: columns of one scale, without missing entries.
 
 Counts of words or genes, that is whole numbers of which 90 % are zero, become TF-IDF with
 logarithms of the counts; they, and other features that are as sparse and not negative, become rows
 of length 1. All else is standardised by column, with the median for a missing entry. Everything is
 fitted to all training rows, labelled or not.
 """
+
+from typing import Any
 
 import numpy as np
 from scipy import sparse
@@ -16,7 +18,7 @@ from sklearn.preprocessing import Normalizer, StandardScaler
 SPARSE = 0.9
 
 
-def prepared(x_train, *others):
+def prepared(x_train: np.ndarray, *others: np.ndarray) -> list[Any]:
     """Features of the training rows, and of others, as float64 arrays or CSR matrices.
 
     Args:
@@ -36,6 +38,6 @@ def prepared(x_train, *others):
     return [steps.transform(x) for x in rows]
 
 
-def is_sparse(x):
+def is_sparse(x: np.ndarray) -> bool:
     """Whether x has no negative or missing entry, and 90 % zeros."""
     return bool(np.all(x >= 0) and np.mean(x == 0) >= SPARSE)

@@ -11,13 +11,10 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from keras_dgm import checks, networks
 from keras_dgm.classifiers.labels import UNKNOWN, as_array, encode, known, plain
+from keras_dgm.classifiers.members import Generative, teach
 from keras_dgm.data.columns import columns_of
 from keras_dgm.models import M2
 from keras_dgm.preprocessing import TableEncoder
-from keras_dgm.training.step import steps_at_once
-
-# Steps of an execution: as many as divide them all.
-MOST_AT_ONCE = 50
 
 
 class SemiSupervisedClassifier(ClassifierMixin, BaseEstimator):
@@ -36,13 +33,18 @@ class SemiSupervisedClassifier(ClassifierMixin, BaseEstimator):
         labels_first: steps on the labelled rows alone, before the others.
         steps: steps on all rows.
         batch_size: rows of a step.
+        labels_per_batch: at least so many of them have a label.
         learning_rate: of Adam; it decays to 0 along half a cosine.
         class_prior: as of `M2`; None: uniform.
+        committee: whether a committee of logistic regression, extra trees, label spreading and M2
+            itself, each believed as far as cross-validation on the labels says, has the last word:
+            q(y|x) is refitted to what they say together.
         random_state: of the initial weights and the noise: None, an integer or a `RandomState`.
 
     Attributes:
         classes_: [K], the labels, in order.
         model_: the trained `M2`, of the columns as they are.
+        members_: of the committee, by name, the `error` in cross-validation and the `weight`.
         n_features_in_: D.
 
     Raises:
@@ -61,11 +63,13 @@ class SemiSupervisedClassifier(ClassifierMixin, BaseEstimator):
         hidden_units: Sequence[int] = (96,),
         alpha: float = 10.0,
         classifier_l2: float = 0.05,
-        labels_first: int = 300,
-        steps: int = 2000,
-        batch_size: int = 64,
+        labels_first: int = 200,
+        steps: int = 1000,
+        batch_size: int = 96,
+        labels_per_batch: int = 32,
         learning_rate: float = 3e-3,
         class_prior: Any = None,
+        committee: bool = True,
         random_state: Any = None,
     ):
         self.latent_dim = latent_dim
@@ -75,8 +79,10 @@ class SemiSupervisedClassifier(ClassifierMixin, BaseEstimator):
         self.labels_first = labels_first
         self.steps = steps
         self.batch_size = batch_size
+        self.labels_per_batch = labels_per_batch
         self.learning_rate = learning_rate
         self.class_prior = class_prior
+        self.committee = committee
         self.random_state = random_state
 
     def fit(self, X: Any, y: Any) -> "SemiSupervisedClassifier":
@@ -91,41 +97,53 @@ class SemiSupervisedClassifier(ClassifierMixin, BaseEstimator):
         keras.utils.set_random_seed(seed)
         encoder = TableEncoder(columns_of(X))
         encoder.adapt(X)
+        self.model_ = self._model(
+            likelihood=encoder.likelihood(),
+            missing=bool(np.isnan(X).any()),
+            preprocessor=encoder,
+            seed=seed,
+        )
+        generative = Generative(
+            self.model_,
+            X,
+            self.batch_size,
+            self.labels_per_batch,
+            steps,
+            self.labels_first,
+            self.learning_rate,
+        )
+        self.members_ = {}
+        if not self.committee:
+            generative.train(labels)
+            return self
+        own = generative.opinion(labels, seed)
+        self.members_ = teach(
+            self.model_,
+            own,
+            self._model,
+            X,
+            labels,
+            seed,
+            self.batch_size,
+            self.labels_per_batch,
+        )
+        return self
+
+    def _model(self, **options: Any) -> M2:
         num_classes, hidden_units = len(self.classes_), tuple(self.hidden_units)
-        self.model_ = M2(
+        regularizer = keras.regularizers.L2(self.classifier_l2)
+        return M2(
             num_classes,
             self.latent_dim,
             hidden_units,
             classifier=networks.mlp(
-                hidden_units,
-                num_classes,
-                "relu",
-                kernel_regularizer=keras.regularizers.L2(self.classifier_l2),
+                hidden_units, num_classes, "relu", kernel_regularizer=regularizer
             ),
             alpha=self.alpha,
             activation="relu",
-            likelihood=encoder.likelihood(),
-            missing=bool(np.isnan(X).any()),
-            preprocessor=encoder,
             class_prior=self.class_prior,
-            seed=seed,
+            **options,
         )
-        decay = keras.optimizers.schedules.CosineDecay(
-            self.learning_rate, steps + self.labels_first
-        )
-        self.model_.compile(
-            keras.optimizers.Adam(decay),
-            steps_per_execution=steps_at_once(steps, MOST_AT_ONCE),
-        )
-        self.model_.fit(
-            X,
-            labels,
-            batch_size=self.batch_size,
-            labels_first=self.labels_first,
-            steps_per_epoch=steps,
-            verbose=0,
-        )
-        return self
 
     def predict_proba(self, X: Any) -> np.ndarray:
         """q(y|x), [N, K], the classes in the order of `classes_`."""

@@ -1,6 +1,7 @@
 """Cross-validation on the labelled rows alone: what a user with these labels can do."""
 
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy import optimize, special
@@ -9,53 +10,72 @@ from sklearn.model_selection import StratifiedKFold
 
 MAX_FOLDS = 5
 TEMPERATURES = (0.05, 20.0)
+UNLABELED = -1
 
 
 class Choice(NamedTuple):
-    """A setting, and what decision values are divided by to become logits."""
+    """What cross-validation found.
 
-    setting: dict
-    temperature: float
+    Attributes:
+        setting: of those that were tried.
+        temperature: what decision values are divided by to become logits; 1 of probabilities.
+        error: the fraction of wrong predictions of held-out labels; None without any.
+    """
+
+    setting: dict[str, Any]
+    temperature: float = 1.0
+    error: float | None = None
 
 
-def choose(fit, grid, y_labeled, num_classes, seed, logits=False):
+def choose(
+    fit: Callable[[np.ndarray, dict[str, Any]], Callable[[np.ndarray], np.ndarray]],
+    grid: Sequence[dict[str, Any]],
+    y: np.ndarray,
+    num_classes: int,
+    seed: int,
+    logits: bool = False,
+    max_folds: int = MAX_FOLDS,
+) -> Choice:
     """The setting with the least error in cross-validation; of equal ones that of less log loss.
 
-    Folds are stratified, five or as many as the rarest class has labels. Where a class has one
-    label, the first setting of the grid is taken.
+    Folds are stratified, `max_folds` or as many as the rarest class has labels. Where a class has
+    one label, the first setting of the grid is taken.
 
     Args:
-        fit: a function of labels [L], -1 where hidden, and a setting; it returns a function from
-            labelled rows, by their indices, to scores [N, K].
+        fit: a function of labels [N], -1 where unknown or hidden, and a setting; it returns a
+            function from rows, by their indices, to scores [M, K].
         grid: settings.
-        y_labeled: [L], from 0 to K-1.
+        y: [N], from 0 to K-1, -1 where unknown.
         num_classes: K.
         seed: of the folds.
         logits: whether the scores are decision values, not probabilities.
+        max_folds: the most folds.
     """
-    counts = np.bincount(y_labeled, minlength=num_classes)
-    folds = min(MAX_FOLDS, counts[counts > 0].min())
-    if folds < 2 or (len(grid) == 1 and not logits):
-        return Choice(grid[0], 1.0)
+    labeled = np.flatnonzero(y != UNLABELED)
+    of_labeled = y[labeled]
+    counts = np.bincount(of_labeled, minlength=num_classes)
+    folds = min(max_folds, counts[counts > 0].min())
+    if folds < 2:
+        return Choice(grid[0])
     splits = StratifiedKFold(folds, shuffle=True, random_state=seed)
-    parts = list(splits.split(y_labeled[:, None], y_labeled))
+    parts = list(splits.split(of_labeled[:, None], of_labeled))
     tried = []
     for position, setting in enumerate(grid):
-        scores = np.zeros((len(y_labeled), num_classes))
+        scores = np.zeros((len(labeled), num_classes))
         for _, valid in parts:
-            hidden = y_labeled.copy()
-            hidden[valid] = -1
-            scores[valid] = fit(hidden, setting)(valid)
-        temperature = best_temperature(scores, y_labeled) if logits else 1.0
+            hidden = y.copy()
+            hidden[labeled[valid]] = UNLABELED
+            scores[valid] = fit(hidden, setting)(labeled[valid])
+        temperature = best_temperature(scores, of_labeled) if logits else 1.0
         probs = probabilities(scores, temperature) if logits else scores
-        error = np.mean(probs.argmax(axis=1) != y_labeled)
-        loss = log_loss(y_labeled, probs, labels=range(num_classes))
+        error = float(np.mean(probs.argmax(axis=1) != of_labeled))
+        loss = log_loss(of_labeled, probs, labels=range(num_classes))
         tried.append((error, loss, position, temperature))
-    _, _, position, temperature = min(tried)
-    return Choice(grid[position], temperature)
+    error, _, position, temperature = min(tried)
+    return Choice(grid[position], temperature, error)
 
 
-def best_temperature(scores, y):
+def best_temperature(scores: np.ndarray, y: np.ndarray) -> float:
     """T of the least log loss of softmax(scores / T)."""
 
     def loss(log_temperature):
@@ -66,6 +86,6 @@ def best_temperature(scores, y):
     return float(np.exp(found.x))
 
 
-def probabilities(scores, temperature):
+def probabilities(scores: np.ndarray, temperature: float) -> np.ndarray:
     """softmax(scores / T), [N, K]: the most likely class is that of the largest score."""
     return special.softmax(scores / temperature, axis=1)

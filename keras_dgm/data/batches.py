@@ -50,7 +50,9 @@ def _order(labeled, seed, epoch):
         return epoch_order(labeled, seed, epoch).numpy()
 
 
-def training_batches(arrays, labeled, batch_size, seed, epoch, shuffle=True, first=None):
+def training_batches(
+    arrays, labeled, batch_size, seed, epoch, shuffle=True, first=None, labels_per_batch=None
+):
     """An epoch of batches, in an order that depends on `seed` and the epoch alone.
 
     Args:
@@ -63,6 +65,8 @@ def training_batches(arrays, labeled, batch_size, seed, epoch, shuffle=True, fir
         shuffle: False keeps the order of the arrays.
         first: None for one pass; or endless batches of one size, pass after pass in an order of its
             own, from the `first`-th on.
+        labels_per_batch: how many labelled examples each of endless batches holds; None: as many
+            as is their share.
 
     Returns:
         A `tf.data.Dataset`, of `ceil(N / batch_size)` batches where it is one pass.
@@ -80,12 +84,31 @@ def training_batches(arrays, labeled, batch_size, seed, epoch, shuffle=True, fir
     def gather(indices):
         return tf.nest.map_structure(lambda a: None if a is None else tf.gather(a, indices), arrays)
 
+    def endless(order):
+        # Across the ends of passes: one shape to compile for.
+        return tf.data.Dataset.counter().flat_map(order)
+
+    def endless_part(rows, size, salt):
+        mask = tf.ones(len(rows), bool)
+
+        def order(number):
+            ranks = order_outside_graph(mask, seed + PASS_SALT * number + salt, epoch)
+            return tf.data.Dataset.from_tensor_slices(tf.gather(rows, ranks)).batch(size)
+
+        return endless(order).rebatch(size)
+
     steps = math.ceil(len(labeled) / batch_size)
     orders = tf.data.Dataset.range(1).flat_map(order)
     if first is not None:
-        # Across the ends of passes: one shape to compile for.
         steps = tf.data.INFINITE_CARDINALITY
-        orders = tf.data.Dataset.counter().flat_map(order).rebatch(batch_size).skip(first)
+        orders = endless(order).rebatch(batch_size)
+        if labels_per_batch is not None:
+            parts = (
+                endless_part(np.flatnonzero(labeled), labels_per_batch, 1),
+                endless_part(np.flatnonzero(~labeled), batch_size - labels_per_batch, 2),
+            )
+            orders = tf.data.Dataset.zip(parts).map(lambda *both: tf.concat(both, 0))
+        orders = orders.skip(first)
     found = orders.map(gather)
     found = found.apply(tf.data.experimental.assert_cardinality(steps)).prefetch(2)
     return found.with_options(untuned())

@@ -74,6 +74,10 @@ class GenerativeClassifier(DeepGenerativeModel):
         """Of importance samples of the latent variables in every class, tensors [B, S, K]."""
         raise NotImplementedError
 
+    def as_m2(self, x: np.ndarray) -> tuple[Any, np.ndarray]:
+        """The `M2` that it is, or has, and what of raw x [N, D] that one sees as its x."""
+        raise NotImplementedError
+
     def deployed(self, softplus: Callable | None = None) -> DeployedM2:
         """The functions that its endpoints are made of."""
         raise NotImplementedError

@@ -268,6 +268,9 @@ class M2(GenerativeClassifier):
     def expected_observation(self, observation: Observation) -> tf.Tensor:
         return observation.location
 
+    def as_m2(self, x: np.ndarray) -> tuple["M2", np.ndarray]:
+        return self, x
+
     def decode(self, y: tf.Tensor, z: tf.Tensor) -> tf.Tensor:
         z = tf.cast(z, self.variable_dtype)
         return self.view.to_data(self.decoder([z, y], training=False))

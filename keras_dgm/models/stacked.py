@@ -260,6 +260,9 @@ class StackedM1M2(GenerativeClassifier):
     def as_m1(self) -> M1:
         return self.m1
 
+    def as_m2(self, x: np.ndarray) -> tuple[M2, np.ndarray]:
+        return self.m2, self.expected_observation(self.observe(x)).numpy()
+
     def latents(self) -> dict[str, DeepGenerativeModel]:
         return {"z1": self.m1, "z2": self}
 

@@ -106,6 +106,12 @@ class Arrays:
         labeled.steps = steps
         return labeled
 
+    def weighted(self) -> "Arrays":
+        """The same examples, with weights of 1 where they have none."""
+        if self.sample_weight is None:
+            self.sample_weight = np.ones(len(self.x), np.float32)
+        return self
+
     def facts(self, num_classes: int) -> DataFacts:
         """How many examples and labels there are."""
         return DataFacts.of([labels_of(self.x, self.y)], num_classes)
@@ -129,9 +135,15 @@ class Arrays:
         return tf.nest.map_structure(lambda tensor: tensor[::stride], self.observed())
 
     def training(
-        self, batch_size: int | None, seed: int, epoch: Any, shuffle: bool, first: int = 0
+        self,
+        batch_size: int | None,
+        seed: int,
+        epoch: Any,
+        shuffle: bool,
+        first: int = 0,
+        labels_per_batch: int | None = None,
     ) -> tf.data.Dataset:
-        """An epoch of batches, each of which holds its share of the labelled examples.
+        """An epoch of batches, each of which holds its share of the labelled examples, or more.
 
         Args:
             batch_size: B; None: 32.
@@ -139,9 +151,10 @@ class Arrays:
             epoch: the number of the epoch, which determines its order together with `seed`.
             shuffle: False keeps the order of the arrays.
             first: where epochs are no passes, the step to begin with.
+            labels_per_batch: at least so many of a batch are labelled; they weigh as much less.
 
         Raises:
-            ValueError: if a batch cannot be divided among the replicas.
+            ValueError: if a batch cannot be divided among the replicas, or cannot hold so many.
         """
         batch_size = checks.check_positive_integer(
             32 if batch_size is None else batch_size, argument="batch_size"
@@ -151,15 +164,36 @@ class Arrays:
             raise ValueError(
                 f"`batch_size` must be divisible by the {replicas} replicas, got {batch_size}"
             )
+        weights = self.sample_weight
+        if labels_per_batch is not None:
+            checks.check_positive_integer(labels_per_batch, argument="labels_per_batch")
+            if self.labeled.mean() * batch_size >= labels_per_batch:
+                labels_per_batch = None
+            else:
+                weights = self._weights_at(labels_per_batch, batch_size)
         return batches.training_batches(
-            self._tensors(),
+            self._tensors(weights),
             self.labeled,
             batch_size,
             seed=seed,
             epoch=epoch,
             shuffle=shuffle,
             first=first if self.steps is not None else None,
+            labels_per_batch=labels_per_batch,
         )
+
+    def _weights_at(self, labels_per_batch: int, batch_size: int) -> np.ndarray:
+        """Weights that make a mean over such batches one over the examples, [N]."""
+        fraction = self.labeled.mean()
+        if self.steps is None or fraction == 0 or labels_per_batch >= batch_size:
+            raise ValueError(
+                "`labels_per_batch` must be less than `batch_size`, with labels and with "
+                f"`steps_per_epoch`, got {labels_per_batch} of {batch_size}"
+            )
+        share = labels_per_batch / batch_size
+        weights = np.where(self.labeled, fraction / share, (1 - fraction) / (1 - share))
+        weights = weights * (1.0 if self.sample_weight is None else self.sample_weight)
+        return weights.astype(np.float32)
 
     def epochs_of(self, steps: int, batch_size: int | None) -> int:
         """How many passes over the data `steps` batches are."""
@@ -170,7 +204,7 @@ class Arrays:
         batch_size = checks.check_positive_integer(
             batch_size or default or 32, argument="batch_size"
         )
-        return batches.evaluation_batches(self._tensors(), batch_size)
+        return batches.evaluation_batches(self._tensors(self.sample_weight), batch_size)
 
     def warn_without_labels(self, argument: str) -> None:
         """Warn where nothing can be said of the classes, which would be a mean over nothing."""
@@ -181,9 +215,9 @@ class Arrays:
                 stacklevel=4,
             )
 
-    def _tensors(self) -> tuple[Any, ...]:
+    def _tensors(self, sample_weight: Any) -> tuple[Any, ...]:
         """The parts of a batch up to the last that there is: Keras cannot distribute a None."""
-        parts = (self.observed(), self.y, self.sample_weight)
+        parts = (self.observed(), self.y, sample_weight)
         return parts[: max(i for i, part in enumerate(parts, 1) if part is not None)]
 
 
@@ -220,6 +254,10 @@ class Stream:
             "`labels_first` must be 0 with a dataset; fit arrays, or do so in two steps"
         )
 
+    def weighted(self) -> "Stream":
+        """The dataset as it is: its weights are its own."""
+        return self
+
     def facts(self, num_classes: int) -> DataFacts:
         """How many examples and labels there are: the data is read, and checked, once."""
         return DataFacts.of((labels_of(x, y) for x, y in self._checked()), num_classes)
@@ -233,9 +271,20 @@ class Stream:
         return next(self.observations())
 
     def training(
-        self, batch_size: int | None, seed: int, epoch: tf.Variable, shuffle: bool, first: int = 0
+        self,
+        batch_size: int | None,
+        seed: int,
+        epoch: tf.Variable,
+        shuffle: bool,
+        first: int = 0,
+        labels_per_batch: int | None = None,
     ) -> Any:
         """The dataset as it is: its batches and their order are its own."""
+        if labels_per_batch is not None:
+            raise ValueError(
+                "`labels_per_batch` must be None with a dataset, which has batches, "
+                f"got {labels_per_batch}"
+            )
         return self.evaluation(batch_size)
 
     def epochs_of(self, steps: int, batch_size: int | None) -> int:

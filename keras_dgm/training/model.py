@@ -177,6 +177,7 @@ class TrainableModel(keras.Model):
         validation_batch_size: int | None = None,
         validation_freq: Any = 1,
         labels_first: int = 0,
+        labels_per_batch: int | None = None,
     ) -> keras.callbacks.History:
         """Train, as `keras.Model.fit`.
 
@@ -199,6 +200,10 @@ class TrainableModel(keras.Model):
                 examples alone, before the others. From a random start q(y|x) settles in clusters
                 of its own, whose numbers are a matter of chance; with few labels it has to see
                 these first.
+            labels_per_batch: of a model with classes fitted to arrays, with `steps_per_epoch`: at
+                least so many examples of each batch have a label; None: their share of the data.
+                They are weighed so that the objective stays the same; only its gradient is less
+                noisy where labels are few.
 
         The other arguments and the result are those of `keras.Model.fit`.
 
@@ -235,8 +240,11 @@ class TrainableModel(keras.Model):
             evaluation = held_out.evaluation(validation_batch_size, default=batch_size)
         first = initial_epoch * (steps_per_epoch or 0)
         of_order = epoch if steps_per_epoch is None else seen
-        training = train.training(batch_size, seed, of_order, shuffle, first)
+        training = train.training(batch_size, seed, of_order, shuffle, first, labels_per_batch)
         if labels_first:
+            # One kind of batches, one compiled step.
+            if labels_per_batch is not None:
+                train = train.weighted()
             self.fit_labels(train, labels_first, batch_size, seed)
         return super().fit(
             training,

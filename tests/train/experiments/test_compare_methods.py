@@ -10,7 +10,8 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.semi_supervised import LabelSpreading
 from threadpoolctl import threadpool_limits
 
-from train.experiments.compare import baselines, features, methods, problems, tuning
+from keras_dgm.classifiers import features, tuning
+from train.experiments.compare import baselines, methods, problems
 from train.experiments.compare.problems import Problem
 
 BASELINES = [name for name in methods.METHODS if name != methods.OURS]
@@ -123,10 +124,10 @@ def test_cross_validation_chooses_the_setting_and_hides_the_labels_of_a_fold():
         return lambda rows: right[rows]
 
     grid = [{"right": False}, {"right": True}]
-    assert tuning.choose(fit, grid, y, 3, seed=0) == ({"right": True}, 1.0)
+    assert tuning.choose(fit, grid, y, 3, seed=0) == ({"right": True}, 1.0, 0.0)
     assert len(seen) == 8 and all((hidden == -1).sum() == 3 for hidden in seen)
     # A class with one label: the first setting.
-    assert tuning.choose(fit, grid, y[:9], 3, seed=0) == ({"right": False}, 1.0)
+    assert tuning.choose(fit, grid, y[:9], 3, seed=0) == ({"right": False}, 1.0, None)
 
 
 def test_the_temperature_is_that_of_the_logits():

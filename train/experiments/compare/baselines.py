@@ -11,16 +11,16 @@ from sklearn.ensemble import ExtraTreesClassifier, HistGradientBoostingClassifie
 from sklearn.feature_selection import VarianceThreshold
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import ParameterGrid
-from sklearn.neighbors import KNeighborsClassifier, NearestNeighbors
+from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
-from sklearn.semi_supervised import LabelSpreading, SelfTrainingClassifier
+from sklearn.semi_supervised import SelfTrainingClassifier
 from sklearn.svm import SVC
 
-from keras_dgm.classifiers import TransductiveSVM
-from train.experiments.compare import features, tuning
+from keras_dgm.classifiers import TransductiveSVM, features, tuning
+from keras_dgm.classifiers.neighbours import NeighbourGraph
+from keras_dgm.classifiers.tuning import UNLABELED
 
-UNLABELED = -1
 # Cross-validation of what also learns from unlabelled rows sees this many of them at most.
 TUNING_UNLABELED = 2000
 SPREADING_ITERATIONS = 300
@@ -90,8 +90,15 @@ class Classifier:
         grid = self.grid
         if num_labeled * x_labeled.shape[1] * num_classes > self.max_work:
             grid = grid[:1]
-        setting, temperature = tuning.choose(
-            fit_fold, grid, y_labeled, num_classes, seed, self.logits
+        untuned = len(grid) == 1 and not self.logits
+        setting, temperature, _ = tuning.choose(
+            fit_fold,
+            grid,
+            y_labeled,
+            num_classes,
+            seed,
+            self.logits,
+            max_folds=1 if untuned else tuning.MAX_FOLDS,
         )
         scores = fit(y_labeled, setting, unlabeled)(x_test)
         if not self.logits:
@@ -130,32 +137,20 @@ class Spreading:
 
     def __call__(self, x_labeled, y_labeled, x_unlabeled, x_test, seed, num_classes):
         """An `Answer`; arrays as in `problems.Draw`."""
-        transductive = x_test is x_unlabeled
-        num_labeled = len(y_labeled)
-        x_train, x_test = features.prepared(np.concatenate([x_labeled, x_unlabeled]), x_test)
-        index = NearestNeighbors(n_neighbors=max(s["n_neighbors"] for s in self.grid)).fit(x_train)
-        nearest = index.kneighbors(x_train, return_distance=False)
+        x_train, x_new = features.prepared(np.concatenate([x_labeled, x_unlabeled]), x_test)
+        graph = NeighbourGraph(x_train, max(s["n_neighbors"] for s in self.grid))
+        y = np.concatenate([y_labeled, np.full(len(x_unlabeled), UNLABELED)])
 
         def fit(y, setting):
-            graph = adjacency(nearest[:, : setting["n_neighbors"]], len(nearest))
-            model = LabelSpreading(
-                kernel=lambda *_: graph, alpha=setting["alpha"], max_iter=SPREADING_ITERATIONS
-            )
-            with np.errstate(invalid="ignore"):  # 0 / 0 far from labels.
-                model.fit(x_train, np.concatenate([y, np.full(len(x_unlabeled), UNLABELED)]))
-            reached = np.nan_to_num(model.label_distributions_)
-            probs = np.zeros((len(nearest), num_classes))
-            probs[:, model.classes_] = reached
-            return normalised(probs)
+            return graph.spread(y, num_classes, max_iter=SPREADING_ITERATIONS, **setting)
 
-        setting, _ = tuning.choose(
-            lambda y, setting: fit(y, setting).__getitem__, self.grid, y_labeled, num_classes, seed
+        setting, _, _ = tuning.choose(
+            lambda y, setting: fit(y, setting).__getitem__, self.grid, y, num_classes, seed
         )
-        probs = fit(y_labeled, setting)
-        if transductive:
-            return Answer(probs[num_labeled:], setting)
-        around = index.kneighbors(x_test, setting["n_neighbors"], return_distance=False)
-        return Answer(normalised(probs[around].mean(axis=1)), setting)
+        probs = fit(y, setting)
+        if x_test is x_unlabeled:
+            return Answer(probs[len(y_labeled) :], setting)
+        return Answer(graph.around(x_new, probs, setting["n_neighbors"]), setting)
 
 
 def described(classifier):
@@ -167,19 +162,6 @@ def tuned(grid):
     """What decides which setting is chosen, and from what features."""
     settings = [" ".join(f"{key}={value}" for key, value in one.items()) for one in grid]
     return {"grid": settings, "folds": tuning.MAX_FOLDS, "sparse_from": features.SPARSE}
-
-
-def adjacency(nearest, num_rows):
-    """The CSR matrix with a 1 from each row to those that are nearest to it, [N, k]."""
-    count, k = nearest.shape
-    ends = np.arange(0, count * k + 1, k)
-    return sparse.csr_matrix((np.ones(count * k), nearest.ravel(), ends), (count, num_rows))
-
-
-def normalised(probs):
-    """Rows that sum to 1; uniform where no label has reached."""
-    sums = probs.sum(axis=1, keepdims=True)
-    return np.where(sums > 0, probs / np.where(sums > 0, sums, 1), 1 / probs.shape[1])
 
 
 # The classifiers. gamma is in units of 1 / (mean squared length of a row).

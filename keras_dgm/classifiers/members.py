@@ -1,0 +1,248 @@
+"""The members of a committee, and what they teach a model."""
+
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+from sklearn.decomposition import TruncatedSVD
+from sklearn.ensemble import ExtraTreesClassifier
+from sklearn.linear_model import LogisticRegression
+from sklearn.preprocessing import StandardScaler
+
+from keras_dgm.classifiers import committee, features
+from keras_dgm.classifiers.committee import Fit, Member, Opinion
+from keras_dgm.classifiers.neighbours import NeighbourGraph
+from keras_dgm.classifiers.tuning import UNLABELED
+from keras_dgm.training.step import steps_at_once
+
+# Steps of an execution: as many as divide them all.
+MOST_AT_ONCE = 50
+# Rows that a committee looks at.
+MOST_ROWS = 5000
+# Beyond this many features, a generative model of their first components is a member as well.
+WIDE = 60
+COMPONENTS = 30
+# Of the generative members, at most: of their cross-validation, and of the components' model.
+STEPS, LABELS_FIRST = 500, 200
+RATE = 3e-3
+PENALTIES = tuple({"C": C} for C in (1.0, 0.001, 0.01, 0.1))
+GRAPHS = tuple({"n_neighbors": k, "alpha": a} for k in (6, 11) for a in (0.9, 0.99))
+GENERATIVE_FOLDS = 3
+# A model of the columns as they are has twice the say of another member.
+PRIOR = 2.0
+DISTIL_STEPS = 1000
+# Of their cross-entropy, beside the penalty of the network's weights.
+DISTIL_WEIGHT = 100.0
+
+
+def teach(
+    model: Any,
+    own: Opinion,
+    make: Callable[..., Any],
+    x: np.ndarray,
+    y: np.ndarray,
+    seed: int,
+    batch_size: int,
+    labels_per_batch: int | None,
+) -> dict[str, dict[str, float | None]]:
+    """Let a committee, of which a fitted model is a member, teach its q(y|x).
+
+    What all members together say of the rows becomes what q(y|x) is fitted to; the other networks
+    stay as they are.
+
+    Args:
+        model: an `M2` or M1+M2 fitted to x and y.
+        own: its opinion of x.
+        make: a function of the arguments that say how a model sees x, and of `seed`, that returns
+            another `M2` with the same settings.
+        x: [N, D].
+        y: integers [N], -1 where unknown.
+        seed: of everything that is drawn.
+        batch_size: rows of a step.
+        labels_per_batch: at least so many of them have a label; None: their share.
+
+    Returns:
+        By the name of a member its `error` in cross-validation, None where a class has one label,
+        and its `weight`.
+    """
+    rows = some_rows(y, MOST_ROWS, seed)
+    y, own = y[rows], own._replace(probs=own.probs[rows])
+    m2, x = model.as_m2(x[rows])
+    K = m2.num_classes
+    (simple,) = features.prepared(x if features.is_sparse(x) else m2.observe(x).location.numpy())
+    members = {
+        "logistic regression": Member(logistic_regression(simple, K), PENALTIES),
+        "extra trees": Member(extra_trees(simple, K, seed)),
+        "label spreading": Member(label_spreading(simple, K), GRAPHS),
+    }
+    opinions = {name: member.opinion(y, K, seed) for name, member in members.items()}
+    if simple.shape[1] > WIDE:
+        of_components = Generative(
+            make(likelihood="gaussian", seed=seed),
+            components(simple, COMPONENTS),
+            batch_size,
+            labels_per_batch,
+        )
+        opinions["M2 of components"] = of_components.opinion(y, seed)
+    opinions[model.title] = own._replace(prior=PRIOR)
+    probs, weights = committee.pooled(list(opinions.values()), int(np.sum(y >= 0)))
+    distil(m2, x, probs, batch_size)
+    return {
+        name: {"error": opinion.error, "weight": float(weight)}
+        for (name, opinion), weight in zip(opinions.items(), weights, strict=True)
+    }
+
+
+def opinion_of(
+    model: Any,
+    make: Callable[..., Any],
+    x: np.ndarray,
+    y: np.ndarray,
+    seed: int,
+    batch_size: int,
+    labels_per_batch: int | None,
+) -> Opinion:
+    """What a fitted model says of its data; its error in cross-validation is that of a twin.
+
+    The arguments are those of `teach`.
+    """
+    m2, seen = model.as_m2(x)
+    how = {"likelihood": m2.likelihood, "missing": m2.missing, "preprocessor": m2.preprocessor}
+    twin = Generative(make(**how, seed=seed), seen, batch_size, labels_per_batch)
+    return Opinion(m2.predict(seen, batch_size=1000, verbose=0), twin.error(y, seed))
+
+
+def some_rows(y: np.ndarray, most: int, seed: int) -> np.ndarray:
+    """All rows with a label, and others at random, up to `most` in all; sorted indices."""
+    labeled, others = np.flatnonzero(y >= 0), np.flatnonzero(y < 0)
+    others = np.random.default_rng(seed).permutation(others)[: max(0, most - len(labeled))]
+    return np.sort(np.concatenate([labeled, others]))
+
+
+def logistic_regression(x: Any, num_classes: int) -> Fit:
+    """A line between classes."""
+    return lambda y, C: supervised(LogisticRegression(C=C, max_iter=200), x, y, num_classes)
+
+
+def extra_trees(x: Any, num_classes: int, seed: int) -> Fit:
+    """A vote of trees with random thresholds."""
+    trees = ExtraTreesClassifier(100, random_state=seed)
+    return lambda y: supervised(trees, x, y, num_classes)
+
+
+def supervised(classifier: Any, x: Any, y: np.ndarray, num_classes: int) -> np.ndarray:
+    """Probabilities [N, K] of a classifier of scikit-learn that sees the labelled rows alone."""
+    seen = y != UNLABELED
+    probs = np.zeros((x.shape[0], num_classes))
+    classifier = classifier.fit(x[seen], y[seen])
+    probs[:, classifier.classes_] = classifier.predict_proba(x)
+    return probs
+
+
+def label_spreading(x: Any, num_classes: int, most: int = 11) -> Fit:
+    """The labels of the neighbours, and of theirs."""
+    graph = NeighbourGraph(x, most)
+    return lambda y, **setting: graph.spread(y, num_classes, weighted=True, **setting)
+
+
+class Generative:
+    """A model with classes, trained anew from one start for each set of labels.
+
+    Adam's rate decays to 0 along half a cosine over all steps; the weights are a running mean of
+    the steps'.
+
+    Args:
+        model: that has not been fitted.
+        x: its data, [N, D].
+        batch_size: rows of a step.
+        labels_per_batch: at least so many of them have a label; None: their share.
+        steps: on all rows.
+        labels_first: steps before them on the labelled rows alone.
+        learning_rate: of Adam.
+    """
+
+    def __init__(
+        self,
+        model: Any,
+        x: np.ndarray,
+        batch_size: int,
+        labels_per_batch: int | None,
+        steps: int = STEPS,
+        labels_first: int = LABELS_FIRST,
+        learning_rate: float = RATE,
+    ):
+        self.model, self.x = model, x
+        self.steps, self.labels_first = steps, labels_first
+        self.options = {"batch_size": batch_size, "labels_per_batch": labels_per_batch}
+        model.build((None, x.shape[1]))
+        decay = keras.optimizers.schedules.CosineDecay(learning_rate, steps + labels_first)
+        self.at_once = steps_at_once(steps, MOST_AT_ONCE)
+        model.compile(keras.optimizers.Adam(decay, use_ema=True), steps_per_execution=self.at_once)
+        model.optimizer.build(model.trainable_variables)
+        self.start = model.get_weights()
+
+    def opinion(self, y: np.ndarray, seed: int) -> Opinion:
+        """What the model says after training on all labels, with its error in cross-validation."""
+        error = self.error(y, seed)
+        return Opinion(self.train(y), error)
+
+    def error(self, y: np.ndarray, seed: int) -> float | None:
+        """The fraction of wrong predictions of held-out labels, after shorter trainings."""
+        member = Member(self.train_shortly, max_folds=GENERATIVE_FOLDS)
+        return member.choice(y, self.model.num_classes, seed).error
+
+    def train_shortly(self, y: np.ndarray) -> np.ndarray:
+        """q(y|x) after training on these labels, in fewer steps, [N, K]."""
+        most = max(1, STEPS // self.at_once) * self.at_once
+        return self._train(y, min(self.steps, most), min(self.labels_first, LABELS_FIRST))
+
+    def train(self, y: np.ndarray) -> np.ndarray:
+        """q(y|x) after training on these labels, [N, K]."""
+        return self._train(y, self.steps, self.labels_first)
+
+    def _train(self, y: np.ndarray, steps: int, labels_first: int) -> np.ndarray:
+        self.model.set_weights(self.start)
+        for variable in self.model.optimizer.variables:
+            variable.assign(np.zeros_like(variable))
+        self.model.fit(
+            self.x,
+            y,
+            steps_per_epoch=steps,
+            labels_first=labels_first,
+            verbose=0,
+            **self.options,
+        )
+        return self.model.predict(self.x, batch_size=1000, verbose=0)
+
+
+def components(x: Any, count: int) -> np.ndarray:
+    """The first principal components of features, of unit variance, [N, count]."""
+    found = TruncatedSVD(count, random_state=0).fit_transform(x)
+    return StandardScaler().fit_transform(found).astype(np.float32)
+
+
+def distil(model: Any, x: np.ndarray, probs: np.ndarray, batch_size: int) -> None:
+    """Refit q(y|x) of a fitted model to probabilities of its classes; the rest stays as it is.
+
+    Args:
+        model: an `M2`.
+        x: [N, D].
+        probs: [N, K].
+        batch_size: rows of a step.
+    """
+    inputs = model.view.inputs(model.observe(x).location)
+    rows = tf.data.Dataset.from_tensor_slices((inputs, probs.astype(np.float32)))
+    network = model.classifier
+    network.compile(
+        keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(RATE, DISTIL_STEPS)),
+        keras.losses.CategoricalCrossentropy(from_logits=True),
+        loss_weights=DISTIL_WEIGHT,
+        steps_per_execution=MOST_AT_ONCE,
+    )
+    network.fit(
+        rows.shuffle(len(x)).repeat().batch(batch_size).prefetch(2),
+        steps_per_epoch=DISTIL_STEPS,
+        verbose=0,
+    )

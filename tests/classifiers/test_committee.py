@@ -1,0 +1,55 @@
+"""What classifiers of several kinds say together."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from keras_dgm.classifiers import committee, members
+from keras_dgm.classifiers.committee import Member, Opinion
+
+
+def rings(count=300, seed=0):
+    """Two rings, one in the other, three labels each: no line parts them."""
+    rng = np.random.default_rng(seed)
+    y = np.arange(count) % 2
+    angle = rng.uniform(0, 2 * np.pi, count)
+    x = np.stack([np.cos(angle), np.sin(angle)], axis=1) * (1 + 2 * y)[:, None]
+    labels = np.full(count, -1)
+    labels[:6] = y[:6]
+    return x + rng.normal(scale=0.1, size=x.shape), y, labels
+
+
+def test_neighbours_are_believed_where_no_line_parts_the_classes():
+    x, y, labels = rings()
+    line = Member(members.logistic_regression(x, 2), [{"C": 1.0}])
+    graph = Member(members.label_spreading(x, 2), [{"n_neighbors": 5, "alpha": 0.9}])
+    opinions = [member.opinion(labels, 2, seed=0) for member in (line, graph)]
+
+    probs, weights = committee.pooled(opinions, 6)
+
+    assert opinions[0].error > opinions[1].error == 0 and weights[1] > weights[0]
+    assert np.mean(opinions[0].probs.argmax(axis=1) != y) > 0.3
+    assert np.mean(probs.argmax(axis=1) != y) < 0.02
+    np.testing.assert_allclose(probs.sum(axis=1), 1, rtol=1e-6)
+
+
+def test_without_cross_validation_all_have_their_prior_say():
+    one, other = np.eye(2)[[0, 0]], np.eye(2)[[1, 1]]
+
+    probs, weights = committee.pooled([Opinion(one, None, 3.0), Opinion(other, None, 1.0)], 2)
+
+    np.testing.assert_allclose(weights, [0.75, 0.25])
+    np.testing.assert_allclose(probs, [[0.75, 0.25]] * 2)
+
+
+@settings(deadline=None, max_examples=50)
+@given(seed=st.integers(0, 1000), confidence=st.floats(0.45, 0.95), scale=st.floats(0.5, 5.0))
+def test_probabilities_become_as_sure_as_they_are_told(seed, confidence, scale):
+    logits = np.random.default_rng(seed).normal(scale=scale, size=(200, 3))
+    probs = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+
+    changed = committee.as_sure(probs, confidence)
+
+    assert changed.max(axis=1).mean() == pytest.approx(confidence, abs=0.01)
+    np.testing.assert_array_equal(changed.argmax(axis=1), probs.argmax(axis=1))
