@@ -72,6 +72,7 @@ def log_likelihood(
     num_samples=5000,
     *,
     binarize=True,
+    raw=False,
     batch_size=100,
     seed=0,
     jit_compile=True,
@@ -90,8 +91,10 @@ def log_likelihood(
 
     Under the Bernoulli likelihood, p(x) is a distribution over x in {0, 1}: grey x are drawn once,
     with `seed`, as in training. With `binarize=False` they enter x log p + (1 - x) log(1 - p) as
-    they are, which is no log-likelihood, and comparable with nothing but itself. With a
-    `preprocessor`, the density is that of what it puts out.
+    they are, which is no log-likelihood, and comparable with nothing but itself.
+
+    With a `preprocessor`, the density is that of what it puts out, of the components of `PCA` say:
+    comparable between models of the same preprocessor alone. With `raw=True` it is that of x.
 
     Args:
         model: a built `M1`, `M2` or `StackedM1M2`.
@@ -99,6 +102,8 @@ def log_likelihood(
         num_samples: S, of each example. They are drawn in chunks; what stays is 8 bytes for each
             sample of the examples of a batch.
         binarize: whether x is drawn as in training: by a `Bernoulli`, in {0, 1}.
+        raw: whether the density is that of x also where the model has a `preprocessor`: its
+            `log_abs_det_jacobian` is added.
         batch_size: examples at a time.
         seed: of the binarisation and the samples; the same arguments give the same estimates.
         jit_compile: False for networks of your own that XLA cannot compile.
@@ -108,7 +113,8 @@ def log_likelihood(
         A `LogLikelihood`. A warning tells where its `khat` is above 0.7.
 
     Raises:
-        ValueError: if the model has not been built, or an argument is out of range.
+        ValueError: if the model has not been built, an argument is out of range, or `raw` is asked
+            of a preprocessor without a Jacobian, or one that puts out fewer numbers than it takes.
 
     References:
         Burda, Grosse and Salakhutdinov (2016), arXiv 1509.00519, section 5.
@@ -116,7 +122,8 @@ def log_likelihood(
     num_samples = checks.check_positive_integer(num_samples, argument="num_samples")
     batch_size = checks.check_positive_integer(batch_size, argument="batch_size")
     model.check_built()
-    x = observations(model, x, binarize, checks.check_seed(seed))
+    given, x = x, observations(model, x, binarize, checks.check_seed(seed))
+    log_det = log_abs_det_jacobian(model, given) if raw else np.zeros([len(x), 1])
     batch_size = min(batch_size, len(x))
     chunk = samples_at_once(model, x, batch_size, num_samples)
     starts = range(0, len(x), batch_size)
@@ -138,7 +145,8 @@ def log_likelihood(
             log_w_y = np.logaddexp(log_w_y, of_classes)  # [B, K]
             log_w.append(of_samples.numpy())  # [B, S]
             bar.add(1)
-        batches.append(_estimate(log_w_y, np.concatenate(log_w, axis=1)))
+        of_batch = log_det[start : start + batch_size]
+        batches.append(_estimate(log_w_y + of_batch, np.concatenate(log_w, axis=1) + of_batch))
     found = LogLikelihood(
         **{name: np.concatenate([b[name] for b in batches]) for name in batches[0]},
         num_samples=num_samples,
@@ -159,6 +167,21 @@ def observations(model, x, binarize, seed):
     return np.asarray(
         bottom.likelihood.sample_observation(x.location, lambda shape: rng.random(shape))
     )
+
+
+def log_abs_det_jacobian(model, x):
+    """log |det dz/dx| of a model's preprocessor at x, [N, 1]; 0 of a model without one."""
+    bottom = next(iter(model.latents().values()))
+    x = bottom.check_features(x)
+    if bottom.preprocessor is None:
+        return np.zeros([len(x), 1])
+    function = getattr(bottom.preprocessor, "log_abs_det_jacobian", None)
+    if function is None:
+        raise ValueError(
+            "`raw` needs a `preprocessor` with a method `log_abs_det_jacobian`, as those of "
+            f"keras_dgm.preprocessing have, got a {type(bottom.preprocessor).__name__}"
+        )
+    return np.asarray(function(x), np.float64)[:, None]
 
 
 def samples_at_once(model, x, batch_size, num_samples):
