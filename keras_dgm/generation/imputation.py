@@ -53,7 +53,7 @@ def imputations(model, x, observed, num_steps=100, seed=0):
     num_steps = checks.check_positive_integer(num_steps, argument="num_steps")
     seed = checks.check_seed(seed)
     x, observed = check_observed(x, observed)
-    x = model.check_features(np.where(observed, x, 0))
+    x = model.check_features(np.where(observed, x, np.nan if model.missing else 0))
     observed = observed & ~np.isnan(x)
     x = tf.constant(np.where(observed, x, 0), model.variable_dtype)
     return _chain(model, x, tf.constant(observed), num_steps, seed)

@@ -112,15 +112,19 @@ def test_masks():
         generation.centre((4, 4), 1.0)
 
 
-def test_nan_is_missing_to_a_model_that_knows_missing_entries():
-    model = dgm.M1(2, (4,), likelihood="gaussian", missing=True, seed=0)
-    model.build((None, 3))
-    x = np.array([[1.0, np.nan, 2.0], [0.0, 1.0, 1.0]])
+def test_a_row_of_a_table_with_missing_entries():
+    """NaN is missing to a model that knows missing entries, whatever the mask says."""
+    columns = likelihoods.Columns([(likelihoods.Gaussian(), 3), (likelihoods.Categorical((2,)), 2)])
+    model = dgm.M1(2, (4,), likelihood=columns, missing=True, seed=0)
+    model.build((None, 5))
+    x = np.array([[1.0, np.nan, 2.0, 1.0, 0.0], [0.0, 1.0, 1.0, 0.0, 1.0]])
 
-    filled = generation.impute(model, x, [True, True, False], num_steps=3)
+    filled = generation.impute(model, x, [True, True, False, False, False], num_steps=20)
 
     assert np.all(np.isfinite(filled))
     np.testing.assert_array_equal(filled[[0, 1, 1], [0, 0, 1]], [1, 0, 1])
+    np.testing.assert_allclose(filled[:, 3:].sum(axis=-1), 1, rtol=1e-5)
+    assert np.all((filled[:, 3:] > 0) & (filled[:, 3:] < 1))
 
 
 X = np.full([3, 64], 0.5)
