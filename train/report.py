@@ -60,12 +60,20 @@ def of_draws(config, results):
     errors = {NAMES[config.model]: [result["test_error"] for result in results]}
     for name in results[0].get("baselines", {}):
         errors[name] = [result["baselines"][name]["test_error"] for result in results]
-    rows = []
-    for name, values in errors.items():
-        mean, spread = mean_and_error([100 * value for value in values])
-        rows.append((name, f"{mean:.2f} %" if spread is None else f"{mean:.2f} ± {spread:.2f} %"))
     heading = f"test error, mean ± standard error over {len(results)} draws:"
-    return heading + "\n" + table(rows)
+    lines = [heading, table([(name, with_error(values)) for name, values in errors.items()])]
+    ours = errors.pop(NAMES[config.model])
+    if errors:
+        lines += [f"more than {NAMES[config.model]}, paired over the draws:"]
+        more = {name: np.subtract(values, ours) for name, values in errors.items()}
+        lines += [table([(name, with_error(values)) for name, values in more.items()])]
+    return "\n".join(lines)
+
+
+def with_error(errors):
+    """Mean ± standard error of fractions, in %."""
+    mean, spread = mean_and_error([100 * error for error in errors])
+    return f"{mean:.2f} %" if spread is None else f"{mean:.2f} ± {spread:.2f} %"
 
 
 def mean_and_error(values):

@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 import math
+import warnings
 
 import keras
 import numpy as np
@@ -10,6 +11,7 @@ import tensorflow as tf
 from scipy import special
 
 from keras_dgm import checks
+from keras_dgm.evaluation import weights
 
 # Numbers in the largest tensor of a chunk of samples: 16 MB of float32.
 CHUNK = 2**22
@@ -19,13 +21,21 @@ CHUNK = 2**22
 class LogLikelihood:
     """Estimates of log p(x), in nats, and how far they can be trusted.
 
-    An estimate is the logarithm of an unbiased one, so low on average, by about half the square
-    of its standard error.
+    An estimate is the logarithm of an unbiased one, so low on average: compare models at the same
+    `num_samples`, and look at `khat` first. Weights that were never met show in none of the other
+    figures.
 
     Attributes:
-        log_p: [N], of each example.
-        stderr: [N], its Monte-Carlo standard error (delta method); NaN from one sample. Trust it
-            where `ess` is not small: weights that were never met do not show in it.
+        log_p: [N], L_S of each example.
+        stderr: [N], its Monte-Carlo standard error, by the jackknife; NaN from one sample. Right
+            over many examples, in the root mean square; of one whose `khat` is above 0.5 it is
+            often half of that.
+        bias: [N], the jackknife's estimate of how far it lies above log p(x) on average, below 0:
+            half of that or less where `khat` is above 0.5.
+        log_p_tenth: [N], L_{S/10}, from a tenth of the samples: where `log_p` is well above it, so
+            is log p(x) above `log_p`; NaN of fewer than 10 samples.
+        khat: [N], the Pareto k-hat of the weights: above 0.7 the estimate is not to be trusted; NaN
+            of fewer than 25 samples.
         ess: [N], the effective sample size, (sum w)^2 / sum w^2, from 1 to `num_samples`.
         log_p_xy: [N, K], log p(x, y) for every class; [N, 1], log p(x), without classes.
         num_samples: how many importance samples an estimate is made of.
@@ -33,6 +43,9 @@ class LogLikelihood:
 
     log_p: np.ndarray
     stderr: np.ndarray
+    bias: np.ndarray
+    log_p_tenth: np.ndarray
+    khat: np.ndarray
     ess: np.ndarray
     log_p_xy: np.ndarray
     num_samples: int
@@ -47,6 +60,11 @@ class LogLikelihood:
         """The Monte-Carlo standard error of `mean`, for these examples."""
         return float(np.sqrt(np.sum(self.stderr**2)) / len(self.stderr))
 
+    @property
+    def mean_bias(self):
+        """The jackknife's estimate of the bias of `mean`."""
+        return float(np.mean(self.bias))
+
 
 def log_likelihood(
     model,
@@ -54,6 +72,7 @@ def log_likelihood(
     num_samples=5000,
     *,
     binarize=True,
+    raw=False,
     batch_size=100,
     seed=0,
     jit_compile=True,
@@ -72,24 +91,30 @@ def log_likelihood(
 
     Under the Bernoulli likelihood, p(x) is a distribution over x in {0, 1}: grey x are drawn once,
     with `seed`, as in training. With `binarize=False` they enter x log p + (1 - x) log(1 - p) as
-    they are, which is no log-likelihood, and comparable with nothing but itself. With a
-    `preprocessor`, the density is that of what it puts out.
+    they are, which is no log-likelihood, and comparable with nothing but itself.
+
+    With a `preprocessor`, the density is that of what it puts out, of the components of `PCA` say:
+    comparable between models of the same preprocessor alone. With `raw=True` it is that of x.
 
     Args:
         model: a built `M1`, `M2` or `StackedM1M2`.
         x: [N, D] or [N, ...], raw data.
-        num_samples: S, of each example. They are drawn in chunks: memory does not grow with S.
+        num_samples: S, of each example. They are drawn in chunks; what stays is 8 bytes for each
+            sample of the examples of a batch.
         binarize: whether x is drawn as in training: by a `Bernoulli`, in {0, 1}.
+        raw: whether the density is that of x also where the model has a `preprocessor`: its
+            `log_abs_det_jacobian` is added.
         batch_size: examples at a time.
         seed: of the binarisation and the samples; the same arguments give the same estimates.
         jit_compile: False for networks of your own that XLA cannot compile.
         verbose: 0: no progress bar; 1: one; `"auto"`: one.
 
     Returns:
-        A `LogLikelihood`.
+        A `LogLikelihood`. A warning tells where its `khat` is above 0.7.
 
     Raises:
-        ValueError: if the model has not been built, or an argument is out of range.
+        ValueError: if the model has not been built, an argument is out of range, or `raw` is asked
+            of a preprocessor without a Jacobian, or one that puts out fewer numbers than it takes.
 
     References:
         Burda, Grosse and Salakhutdinov (2016), arXiv 1509.00519, section 5.
@@ -97,7 +122,8 @@ def log_likelihood(
     num_samples = checks.check_positive_integer(num_samples, argument="num_samples")
     batch_size = checks.check_positive_integer(batch_size, argument="batch_size")
     model.check_built()
-    x = observations(model, x, binarize, checks.check_seed(seed))
+    given, x = x, observations(model, x, binarize, checks.check_seed(seed))
+    log_det = log_abs_det_jacobian(model, given) if raw else np.zeros([len(x), 1])
     batch_size = min(batch_size, len(x))
     chunk = samples_at_once(model, x, batch_size, num_samples)
     starts = range(0, len(x), batch_size)
@@ -110,17 +136,24 @@ def log_likelihood(
     batches = []
     for start in starts:
         batch = tf.constant(x[start : start + batch_size])
-        log_w, log_w2 = -np.inf, -np.inf
+        log_w_y = -np.inf
+        log_w = []
         for drawn in range(0, num_samples, chunk):
             shape = len(batch), min(chunk, num_samples - drawn)
             noise = _noise(model, shape, x.dtype, seed, (start, drawn))
-            of_chunk = summed(batch, noise)
-            log_w = np.logaddexp(log_w, of_chunk[0])  # [B, K]
-            log_w2 = np.logaddexp(log_w2, of_chunk[1])  # [B]
+            of_classes, of_samples = summed(batch, noise)
+            log_w_y = np.logaddexp(log_w_y, of_classes)  # [B, K]
+            log_w.append(of_samples.numpy())  # [B, S]
             bar.add(1)
-        batches.append((log_w, log_w2))
-    of_classes, of_squares = (np.concatenate(parts) for parts in zip(*batches, strict=True))
-    return _estimate(of_classes, of_squares, num_samples)
+        of_batch = log_det[start : start + batch_size]
+        batches.append(_estimate(log_w_y + of_batch, np.concatenate(log_w, axis=1) + of_batch))
+    found = LogLikelihood(
+        **{name: np.concatenate([b[name] for b in batches]) for name in batches[0]},
+        num_samples=num_samples,
+    )
+    if (caveat := weights.caveat(found.khat)) is not None:
+        warnings.warn(caveat, stacklevel=2)
+    return found
 
 
 def observations(model, x, binarize, seed):
@@ -134,6 +167,21 @@ def observations(model, x, binarize, seed):
     return np.asarray(
         bottom.likelihood.sample_observation(x.location, lambda shape: rng.random(shape))
     )
+
+
+def log_abs_det_jacobian(model, x):
+    """log |det dz/dx| of a model's preprocessor at x, [N, 1]; 0 of a model without one."""
+    bottom = next(iter(model.latents().values()))
+    x = bottom.check_features(x)
+    if bottom.preprocessor is None:
+        return np.zeros([len(x), 1])
+    function = getattr(bottom.preprocessor, "log_abs_det_jacobian", None)
+    if function is None:
+        raise ValueError(
+            "`raw` needs a `preprocessor` with a method `log_abs_det_jacobian`, as those of "
+            f"keras_dgm.preprocessing have, got a {type(bottom.preprocessor).__name__}"
+        )
+    return np.asarray(function(x), np.float64)[:, None]
 
 
 def samples_at_once(model, x, batch_size, num_samples):
@@ -157,24 +205,21 @@ def _noise(model, shape, dtype, seed, position):
 
 
 def _log_sums(model, x, noise):
-    """log sum_s w_sy, [B, K], and log sum_s (sum_y w_sy)^2, [B], in float64."""
+    """log sum_s w_sy, [B, K], and log sum_y w_sy, [B, S], in float64."""
     log_w = tf.cast(model.joint_log_weights(x, noise), tf.float64)  # [B, S, K]
-    log_w2 = 2 * tf.reduce_logsumexp(log_w, axis=-1)
-    return tf.reduce_logsumexp(log_w, axis=1), tf.reduce_logsumexp(log_w2, axis=1)
+    return tf.reduce_logsumexp(log_w, axis=1), tf.reduce_logsumexp(log_w, axis=-1)
 
 
-def _estimate(log_w, log_w2, num_samples):
-    """The `LogLikelihood` of log sum_s w_sy, [N, K], and log sum_s (sum_y w_sy)^2, [N]."""
-    log_p_xy = log_w - np.log(num_samples)
-    log_p = special.logsumexp(log_p_xy, axis=-1)
-    # S sum w^2 / (sum w)^2 = 1 + var(w) / mean(w)^2; rounding can bring it below 1.
-    relative = np.maximum(np.exp(log_w2 - np.log(num_samples) - 2 * log_p), 1)
-    with np.errstate(invalid="ignore"):
-        stderr = np.sqrt((relative - 1) / np.float64(num_samples - 1))
-    return LogLikelihood(
-        log_p=log_p,
-        stderr=stderr,
-        ess=num_samples / relative,
-        log_p_xy=log_p_xy,
-        num_samples=num_samples,
-    )
+def _estimate(log_w_y, log_w):
+    """The figures of a batch, of log sum_s w_sy, [B, K], and log sum_y w_sy, [B, S]."""
+    log_p_xy = log_w_y - np.log(log_w.shape[-1])
+    stderr, bias = weights.jackknife(log_w)
+    return {
+        "log_p": special.logsumexp(log_p_xy, axis=-1),
+        "stderr": stderr,
+        "bias": bias,
+        "log_p_tenth": weights.mean_of_parts(log_w),
+        "khat": weights.pareto_khat(log_w),
+        "ess": weights.effective_sample_size(log_w),
+        "log_p_xy": log_p_xy,
+    }

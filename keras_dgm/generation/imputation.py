@@ -6,21 +6,27 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
 
-from keras_dgm import checks
+from keras_dgm import checks, distributions
+
+# The part of the steps that take every proposal, at the start.
+WARM_UP = 0.1
 
 
 def imputations(model, x, observed, num_steps=100, seed=0):
     """Yields the images that a Markov chain over the missing pixels visits.
 
-    It starts from samples of the model; each step draws z ~ q(z|x) and then the missing part of x
-    from p(x|z). Its stationary distribution is near p(x_missing | x_observed) as far as q(z|x) is
-    near p(z|x), also for the images between start and end. With few latent dimensions or a small
-    M1 that may not hold: compare with `fill_with_mean`.
+    It starts from samples of the model. Each step proposes z ~ q(z|x) and takes it with probability
+    min(1, w(z) / w(z before)), w(z) = p(x|z) p(z) / q(z|x); then it draws the missing part of x
+    from p(x|z). This is Metropolis within Gibbs, whose stationary distribution is
+    p(x_missing | x_observed) whatever q is. In the first tenth of the steps every proposal is
+    taken, which brings the chain near from its far start. Where q is far from p(z|x) proposals are
+    rarely taken later, and the chain needs more steps; compare with `fill_with_mean`.
 
     Args:
         model: a built `M1` without a preprocessor, whose likelihood is over x itself; or an M1+M2
             on one.
-        x: array [N, D] or [N, ...]; its missing pixels are not looked at and may be NaN.
+        x: array [N, D] or [N, ...]; its missing pixels are not looked at and may be NaN. To a model
+            with `missing=True`, NaN is missing whatever `observed` says.
         observed: booleans, [D] alike for all examples or [N, D], or in the shape of an example or
             of `x`.
         num_steps: of the chain.
@@ -35,7 +41,7 @@ def imputations(model, x, observed, num_steps=100, seed=0):
             observes nothing.
 
     References:
-        Rezende, Mohamed and Wierstra (2014), arXiv 1401.4082, appendix F.
+        Mattei and Frellsen (2018), arXiv 1802.04826, algorithm 2.
     """
     model = model.as_m1()
     model.check_built()
@@ -47,25 +53,38 @@ def imputations(model, x, observed, num_steps=100, seed=0):
     num_steps = checks.check_positive_integer(num_steps, argument="num_steps")
     seed = checks.check_seed(seed)
     x, observed = check_observed(x, observed)
-    x = model.check_features(np.where(observed, x, 0))
-    return _chain(model, tf.constant(x), tf.constant(observed), num_steps, seed)
+    x = model.check_features(np.where(observed, x, np.nan if model.missing else 0))
+    observed = observed & ~np.isnan(x)
+    x = tf.constant(np.where(observed, x, 0), model.variable_dtype)
+    return _chain(model, x, tf.constant(observed), num_steps, seed)
 
 
 def _chain(model, x, observed, num_steps, seed):
     z_seed, start, seed = tfp.random.split_seed([0, seed], 3)
 
     @tf.function(autograph=False)
-    def step(state, seed):
-        z_seed, x_seed = tf.unstack(tfp.random.split_seed(seed))
-        px_z = model.px_z(model.qz_x(state).sample(seed=z_seed))
-        drawn = px_z.sample(seed=x_seed)
-        return tf.where(observed, x, drawn), tf.where(observed, x, px_z.mean())
+    def step(state, z, seed, takes_all):
+        z_seed, accept, x_seed = tf.unstack(tfp.random.split_seed(seed, 3))
+        qz_x = model.qz_x(state)
+        proposed = qz_x.sample(seed=z_seed)
+        pz = distributions.standard_normal_like(qz_x)
 
-    z = tf.random.stateless_normal([len(x), model.latent_dim], z_seed)
+        def log_weight(z):
+            return model.px_z(z).log_prob(state) + pz.log_prob(z) - qz_x.log_prob(z)
+
+        log_ratio = log_weight(proposed) - log_weight(z)
+        uniform = tf.random.stateless_uniform(tf.shape(log_ratio), accept, dtype=log_ratio.dtype)
+        accepted = takes_all | (tf.math.log(uniform) < log_ratio)
+        z = tf.where(accepted[:, None], proposed, z)
+        px_z = model.px_z(z)
+        drawn = tf.where(observed, x, px_z.sample(seed=x_seed))
+        return drawn, z, tf.where(observed, x, px_z.mean())
+
+    z = tf.random.stateless_normal([len(x), model.latent_dim], z_seed, dtype=x.dtype)
     state = tf.where(observed, x, model.px_z(z).sample(seed=start))
-    for step_seed in tfp.random.split_seed(seed, num_steps):
-        state, image = step(state, step_seed)
-        yield image.numpy()
+    for number, step_seed in enumerate(tfp.random.split_seed(seed, num_steps)):
+        state, z, image = step(state, z, step_seed, tf.constant(number < num_steps * WARM_UP))
+        yield image.numpy().astype(np.float32)
 
 
 def impute(model, x, observed, num_steps=100, seed=0):

@@ -22,7 +22,7 @@ class PCA(Preprocessor):
 
     A bound of a model of components is one on the density of the components, not of x: it depends
     on how many are kept and whether they are whitened. Where all D are kept,
-    `log_abs_det_jacobian` turns it into one on x.
+    `log_abs_det_jacobian` turns it into one on x, as `evaluation.log_likelihood` with `raw=True`.
 
     Computes in float32 also under a mixed-precision policy, unless another `dtype` is given.
 

@@ -49,6 +49,17 @@ def test_each_epoch_has_an_order_of_its_own():
         assert np.mean(one == other) < 0.2
 
 
+def test_each_pass_of_endless_batches_has_an_order_of_its_own():
+    mask = labeled_mask(20)
+    endless = batches.training_batches(np.arange(N), mask, 10, seed=0, epoch=0, first=0)
+
+    passes = np.concatenate(list(endless.take(31).as_numpy_iterator()))[: 3 * N].reshape(3, N)
+
+    np.testing.assert_array_equal(np.sort(passes, axis=-1), np.tile(np.arange(N), [3, 1]))
+    for one, other in itertools.combinations(passes, 2):
+        assert np.mean(one == other) < 0.2
+
+
 def test_order_depends_on_the_seed_and_the_epoch_alone():
     mask = labeled_mask(20)
     epoch = tf.Variable(0, dtype=tf.int64)

@@ -46,13 +46,16 @@ def test_the_standard_error_is_that_of_repetitions(case):
     assert 0.75 < scores.std() < 1.3
 
 
-def test_the_effective_sample_size_says_how_much_weights_vary(case):
-    """stderr^2 = 1 / ess - 1 / S, but for S / (S - 1)."""
+def test_bounded_weights_are_to_be_trusted(case):
+    """stderr^2 is 1 / ess - 1 / S then, and the bias minus half of it."""
     _, _, _, found = case
 
     assert np.all((found.ess > 1) & (found.ess <= SAMPLES))
-    variance = (1 / found.ess - 1 / SAMPLES) * SAMPLES / (SAMPLES - 1)
-    np.testing.assert_allclose(found.stderr**2, variance, rtol=1e-6)
+    np.testing.assert_allclose(found.stderr**2, 1 / found.ess - 1 / SAMPLES, rtol=0.02)
+    np.testing.assert_allclose(found.bias, -(found.stderr**2) / 2, rtol=0.02)
+    assert np.all(found.khat < 0.7)
+    assert found.mean_bias == found.bias.mean()
+    assert found.log_p_tenth.mean() < found.mean
 
 
 @pytest.mark.parametrize("name", MODELS)
@@ -114,6 +117,33 @@ def test_a_linear_gaussian_model_elsewhere():
     assert np.all(found.ess < 0.9 * SAMPLES)
     error = np.sqrt(np.mean(found.stderr**2) / len(linear.x))
     assert np.isclose(found.mean_stderr, error) and np.isclose(found.mean, found.log_p.mean())
+
+
+@pytest.mark.filterwarnings("ignore:Pareto k-hat")
+@pytest.mark.parametrize("k", [0.5, 0.8])
+def test_khat_of_a_narrow_encoder(k):
+    """Where q has 1 - k times the variance of p(z|x), of two dimensions, w is Pareto with shape k.
+
+    log w is k e, e exponential, but for a constant.
+    """
+    linear = builders.LinearGaussian()
+    linear.encode(log_variance=np.log(1 - k))
+
+    found = estimate(linear.model, linear.x, SAMPLES)
+
+    assert abs(found.khat.mean() - k) < 0.1
+    assert np.all(np.abs(found.log_p - linear.log_p()) < 6 * found.stderr)
+
+
+def test_a_narrow_encoder_is_warned_of():
+    linear = builders.LinearGaussian()
+    linear.encode(log_variance=np.log(0.05))
+
+    with pytest.warns(UserWarning, match=r"k-hat is above 0.7 for [6-8] of 8 examples: q is too"):
+        found = estimate(linear.model, linear.x, SAMPLES)
+
+    assert found.khat.mean() > 0.8
+    assert found.log_p_tenth.mean() < found.mean < linear.log_p().mean()
 
 
 def test_without_binarisation_grey_enters_as_it_is():

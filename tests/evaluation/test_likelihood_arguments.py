@@ -1,6 +1,7 @@
 """What `log_likelihood` takes, and that its estimates do not depend on how they are computed."""
 
 import builders
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -17,6 +18,7 @@ from scipy import special
 import keras_dgm as dgm
 from keras_dgm import evaluation
 from keras_dgm.evaluation import likelihood
+from keras_dgm.preprocessing import PCA
 
 
 def test_chunks_add_up_to_the_whole(monkeypatch):
@@ -81,6 +83,33 @@ def test_components_have_the_density():
     assert likelihood.observations(model, x, True, 0).shape == (len(x), 4)
 
 
+def test_the_density_of_x_behind_a_preprocessor():
+    x, _ = builders.examples()
+    whitened = PCA(builders.D, whiten=True)
+    whitened.adapt(x)
+    model = builders.m1(likelihood="gaussian", preprocessor=whitened)
+
+    plain, raw = (estimate(model, x, 30, raw=raw, batch_size=8) for raw in (False, True))
+
+    log_det = whitened.log_abs_det_jacobian(x).numpy()
+    assert np.all(np.abs(log_det) > 1)
+    for name in ("log_p", "log_p_tenth"):
+        found = getattr(raw, name) - getattr(plain, name)
+        np.testing.assert_allclose(found, log_det, rtol=1e-5)
+    found = raw.log_p_xy - plain.log_p_xy
+    np.testing.assert_allclose(found, log_det[:, None], rtol=1e-5)
+    for name in ("stderr", "bias", "ess"):
+        np.testing.assert_allclose(getattr(raw, name), getattr(plain, name), rtol=1e-6)
+
+
+def test_without_a_preprocessor_the_density_is_that_of_x():
+    model, x = one_dimensional_stack(), binary()
+
+    found = (estimate(model, x, 6, raw=raw).log_p for raw in (True, False))
+
+    np.testing.assert_array_equal(*found)
+
+
 def test_one_sample_has_no_standard_error():
     found = estimate(one_dimensional_m1(), binary(), 1)
 
@@ -102,6 +131,24 @@ BAD = {
     "too narrow": ({"x": X[:, 1:]}, "`x` must have 6 features an example, got 5"),
     "outside": ({"x": 2 * X}, r"`x` must lie in \[0, 1\]"),
     "not built": ({"model": dgm.M1(2, (4,))}, "`model` must be built or fitted first, got <M1"),
+    "too few components": (
+        {
+            "model": builders.m1(likelihood="gaussian", preprocessor=builders.adapted_pca(4)),
+            "x": builders.examples()[0],
+            "raw": True,
+        },
+        "a density of x needs `num_components` to be that of the features, 6, got 4",
+    ),
+    "a preprocessor without a Jacobian": (
+        {
+            "model": builders.m1(
+                likelihood="gaussian",
+                preprocessor=keras.layers.Normalization(mean=0.0, variance=4.0),
+            ),
+            "raw": True,
+        },
+        "`raw` needs a `preprocessor` with a method .*, got a Normalization",
+    ),
     "a conditional model": (
         {"model": builders.conditional()},
         r"log p\(x\) is not estimated of ConditionalM1",

@@ -12,15 +12,18 @@ D, SCALE = 5, 0.5
 OBSERVED = np.array([True, False, True, True, False])
 
 
-def linear_gaussian():
-    """x = W z + b + SCALE noise with W's columns orthogonal, and its exact encoder: W, b, M1."""
+def linear_gaussian(shrink):
+    """x = W z + b + SCALE noise with W's columns orthogonal, and an encoder: W, b, M1.
+
+    The mean of q(z|x) is `shrink` times that of p(z|x), its variance the same.
+    """
     rng = np.random.default_rng(0)
     w = np.linalg.qr(rng.normal(size=[D, 2]))[0] * [1.0, 0.7]
     b = rng.normal(size=D)
     model = dgm.M1(2, (), likelihood=likelihoods.Gaussian(SCALE))
     model.build((None, D))
     precision = np.diag(w.T @ w) + SCALE**2  # of p(z|x), times SCALE^2
-    to_mean = w / precision
+    to_mean = shrink * w / precision
     log_variance = np.log(SCALE**2 / precision)
     model.encoder.set_weights(
         [
@@ -32,23 +35,27 @@ def linear_gaussian():
     return w, b, model
 
 
-def test_the_chain_finds_the_conditional_mean():
-    """With the exact q(z|x) its stationary distribution is p(x_missing | x_observed)."""
-    w, b, model = linear_gaussian()
+@pytest.mark.parametrize("shrink", [1.0, 0.7])
+def test_the_chain_finds_the_conditional_mean_and_its_slope(shrink):
+    """Its stationary distribution is p(x_missing | x_observed), also where q(z|x) is not p(z|x)."""
+    w, b, model = linear_gaussian(shrink)
     covariance = w @ w.T + SCALE**2 * np.eye(D)
-    x = np.add(b, [2.0, 0.0, -2.0, 1.0, 0.0])
+    x = np.add(b, np.outer([-1, 1], [2.0, 0.0, -2.0, 1.0, 0.0]))
     seen, missing = np.flatnonzero(OBSERVED), np.flatnonzero(~OBSERVED)
-    gain = covariance[np.ix_(missing, seen)] @ np.linalg.inv(covariance[np.ix_(seen, seen)])
-    expected = b[missing] + gain @ (x[seen] - b[seen])
-    chains = np.tile(np.where(OBSERVED, x, np.nan), [2000, 1])
+    gain = covariance[np.ix_(seen, missing)].T @ np.linalg.inv(covariance[np.ix_(seen, seen)])
+    expected = b[missing] + (x[:, seen] - b[seen]) @ gain.T
+    chains = np.repeat(np.where(OBSERVED, x, np.nan), 2000, axis=0)
 
-    filled = generation.impute(model, chains, OBSERVED, num_steps=100)
+    filled = generation.impute(model, chains, OBSERVED, num_steps=100).reshape(2, 2000, D)
 
-    found = filled[:, missing]
-    standard_error = found.std(axis=0) / np.sqrt(len(found))
-    assert np.all(np.abs(found.mean(axis=0) - expected) < 5 * standard_error)
-    assert np.any(np.abs(expected - b[missing]) > 50 * standard_error)  # not the plain mean
-    np.testing.assert_allclose(filled[:, seen], np.tile(x[seen], [2000, 1]), rtol=1e-6)
+    found = filled[..., missing]
+    standard_error = found.std(axis=1) / 2000**0.5
+    assert np.all(np.abs(found.mean(axis=1) - expected) < 5 * standard_error)
+    slope, exact = (np.diff(mean, axis=0) for mean in (found.mean(axis=1), expected))
+    assert np.all(np.abs(slope - exact) < 5 * np.linalg.norm(standard_error, axis=0))
+    assert np.any(np.abs(exact) > 50 * np.linalg.norm(standard_error, axis=0))
+    seen_x = np.broadcast_to(x[:, None, seen], [2, 2000, len(seen)])
+    np.testing.assert_allclose(filled[..., seen], seen_x, rtol=1e-6)
 
 
 def test_it_beats_the_mean_of_the_training_data(digits):
@@ -103,6 +110,21 @@ def test_masks():
     np.testing.assert_array_equal(generation.left_half((2, 3)).reshape(2, 3)[0], [1, 0, 0])
     with pytest.raises(ValueError, match=r"`fraction` must lie between 0 and 1, got 1\.0"):
         generation.centre((4, 4), 1.0)
+
+
+def test_a_row_of_a_table_with_missing_entries():
+    """NaN is missing to a model that knows missing entries, whatever the mask says."""
+    columns = likelihoods.Columns([(likelihoods.Gaussian(), 3), (likelihoods.Categorical((2,)), 2)])
+    model = dgm.M1(2, (4,), likelihood=columns, missing=True, seed=0)
+    model.build((None, 5))
+    x = np.array([[1.0, np.nan, 2.0, 1.0, 0.0], [0.0, 1.0, 1.0, 0.0, 1.0]])
+
+    filled = generation.impute(model, x, [True, True, False, False, False], num_steps=20)
+
+    assert np.all(np.isfinite(filled))
+    np.testing.assert_array_equal(filled[[0, 1, 1], [0, 0, 1]], [1, 0, 1])
+    np.testing.assert_allclose(filled[:, 3:].sum(axis=-1), 1, rtol=1e-5)
+    assert np.all((filled[:, 3:] > 0) & (filled[:, 3:] < 1))
 
 
 X = np.full([3, 64], 0.5)

@@ -260,3 +260,17 @@ def test_draws_of_files_whose_names_hold_dots():
 def test_a_single_draw_has_no_spread():
     config = cli.DrawsConfig(model="m2")
     assert "± " not in report.of_draws(config, [{"test_error": 0.03}]).splitlines()[-1]
+
+
+def test_draws_are_compared_in_pairs():
+    """Errors differ by far more from draw to draw than the differences do."""
+    drawn = [
+        {"test_error": error, "baselines": {"k-NN": {"test_error": error + more}}}
+        for error, more in [(0.1, 0.01), (0.2, 0.03), (0.3, 0.02)]
+    ]
+
+    lines = report.of_draws(cli.DrawsConfig(model="m2"), drawn).splitlines()
+
+    assert lines[1].split() == ["M2", "20.00", "±", "5.77", "%"]
+    assert lines[-2] == "more than M2, paired over the draws:"
+    assert lines[-1].split() == ["k-NN", "2.00", "±", "0.58", "%"]

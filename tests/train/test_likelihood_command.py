@@ -6,6 +6,7 @@ import shutil
 import keras
 import numpy as np
 import pytest
+from scipy.stats import sem
 
 import keras_dgm as dgm
 from train import likelihood
@@ -30,7 +31,7 @@ def run(finished, tmp_path, monkeypatch):
 
 
 def measure(run, *more):
-    code = main(["likelihood", str(run), "--num-samples", "8", "--examples", "50", *more])
+    code = main(["likelihood", str(run), "--num-samples", "25", "--examples", "50", *more])
     return code, json.loads((run / "likelihood.json").read_text())
 
 
@@ -38,11 +39,14 @@ def test_the_file_holds_the_estimate_of_every_example(run, capsys):
     code, record = measure(run)
 
     assert code == 0
-    assert len(record["log_p"]) == len(record["stderr"]) == len(record["ess"]) == 50
+    assert {len(record[name]) for name in likelihood.PER_EXAMPLE} == {50}
     model, x = keras.models.load_model(run / "model.keras"), dgm.data.load("digits").x_test[:50]
-    expected = dgm.evaluation.log_likelihood(model, x[20:40], 8, seed=20, verbose=0)
+    expected = dgm.evaluation.log_likelihood(model, x[20:40], 25, seed=20, verbose=0)
     np.testing.assert_allclose(record["log_p"][20:40], expected.log_p, atol=1e-3)
+    np.testing.assert_allclose(record["khat"][20:40], expected.khat, atol=1e-3)
     np.testing.assert_allclose(record["log_likelihood"], np.mean(record["log_p"]))
+    np.testing.assert_allclose(record["test_set_stderr"], sem(record["log_p"]))
+    np.testing.assert_allclose(record["mean_bias"], np.mean(record["bias"]))
     y = dgm.data.load("digits").y_test[:50]
     assert np.isclose(record["error_of_p"], np.mean(np.array(record["predicted"]) != y))
     error_of_q = np.mean(model.predict(x, verbose=0).argmax(-1) != y)
@@ -95,7 +99,10 @@ def test_a_model_without_classes_has_no_error(tmp_path, capsys):
 
 
 WRONG = {
-    "no samples": (["--num-samples", "0"], "`num_samples` must be an integer of at least 1, got 0"),
+    "few samples": (
+        ["--num-samples", "24"],
+        "`num_samples` must be an integer of at least 25, for",
+    ),
     "no examples": (["--examples", "0"], "`examples` must be an integer of at least 1, got 0"),
     "a negative seed": (["--seed", "-1"], "`seed` must"),
 }

@@ -31,7 +31,7 @@ def test_the_grid_has_the_paper_s_columns_and_the_draws_asked_for():
         assert counts["mnist", "m1+tsvm", labels] >= 5
         assert counts["mnist", "m2", labels] >= 3
         assert counts["mnist", "m1+m2", labels] >= (10 if labels == 100 else 3)
-        assert counts["mnist", "rbf-svm", labels] >= 5
+        assert all(counts["mnist", model, labels] >= 5 for model in cells.CLASSIFIERS)
     assert counts["mnist", "m1+m2", None] >= 3
     assert {c.row.model for c in grid.cells()} == set(cells.RUNNERS)
 
@@ -162,7 +162,8 @@ def test_the_other_data_on_made_up_images(dataset, tiny):
 
 def write_cell(folder, name, test_error, **recipe):
     folder.mkdir(exist_ok=True)
-    content = {"cell": name, "test_error": test_error, "recipe": recipe}
+    seed = int(name.rpartition("-")[2])
+    content = {"cell": name, "seed": seed, "test_error": test_error, "recipe": recipe}
     (folder / f"{name}.json").write_text(json.dumps(content))
 
 
@@ -183,6 +184,21 @@ def test_the_table_holds_means_and_standard_errors(tmp_path):
     assert "| M1+TSVM, paper | 11.82 ± 0.25 | 5.72 ± 0.05 | 4.24 ± 0.07 | 3.49 ± 0.04 |  |" in lines
     assert "| SVHN, M1+M2 | 40.00 (1) | 36.02 ± 0.10 |" in lines
     assert "| small NORB, M1+TSVM | not run here | 18.79 ± 0.05 |" in lines
+
+
+def test_differences_are_paired_over_the_draws_that_both_have(tmp_path):
+    for seed, error in enumerate([0.03, 0.05, 0.04]):
+        write_cell(tmp_path, f"mnist-m1+m2-100-{seed}", error, m2={"hidden_units": [300]})
+    for seed, error in {0: 0.20, 2: 0.22, 4: 0.9}.items():
+        write_cell(tmp_path, f"mnist-k-nn-100-{seed}", error)
+    write_cell(tmp_path, "mnist-tsvm-100-1", 0.15)
+
+    lines = report.table(tmp_path).splitlines()
+
+    assert "| more than M1+M2, paired | 100 | 600 | 1000 | 3000 | all |" in lines
+    assert "| k-NN | 17.50 ± 0.50 (2) | – | – | – | – |" in lines
+    assert "| TSVM | 10.00 (1) | – | – | – | – |" in lines
+    assert "| M2 | – | – | – | – | – |" in lines
 
 
 def test_a_row_of_two_recipes_is_refused(tmp_path):

@@ -6,6 +6,7 @@ from train.report import mean_and_error
 
 START, END = "<!-- table1 -->\n", "<!-- /table1 -->"
 NO_DRAW = "–"
+OURS = "M1+M2"
 DATASETS = {"svhn_cropped": "SVHN", "smallnorb": "small NORB"}
 
 
@@ -21,9 +22,11 @@ def table(folder):
     head = ["all" if labels is None else labels for labels in grid.LABELS]
     lines = [_line(["labels", *head]), _line(["---"] * (1 + len(head)))]
     others = [_line(["1000 labels", "here", "paper"]), _line(["---"] * 3)]
+    of_mnist = {}
     for row in grid.ROWS:
         found = results(row, folder)
         if row.dataset == "mnist":
+            of_mnist[row.title] = found
             drawn = [shown(found.get(labels, [])) for labels in grid.LABELS]
             lines += [_line([f"**{row.title}**", *drawn])]
             by_bayes = [shown(found.get(labels, []), "test_error_of_p") for labels in grid.LABELS]
@@ -37,7 +40,37 @@ def table(folder):
             title = f"{DATASETS[row.dataset]}, {row.title}"
             here = shown(found[1000]) if 1000 in found else "not run here"
             others += [_line([title, here, row.paper[1000]])]
-    return "\n".join([*lines, "", *others]) + "\n"
+    return "\n".join([*lines, "", *differences(of_mnist), "", *others]) + "\n"
+
+
+def differences(of_rows):
+    """Lines of what every row errs more than M1+M2, on the draws that both have.
+
+    Args:
+        of_rows: what `results` returns, by the title of the row.
+    """
+    head = ["all" if labels is None else labels for labels in grid.LABELS]
+    lines = [_line([f"more than {OURS}, paired", *head]), _line(["---"] * (1 + len(head)))]
+    for title in of_rows:
+        if title != OURS:
+            pairs = [
+                paired(of_rows[title].get(labels, []), of_rows[OURS].get(labels, []))
+                for labels in grid.LABELS
+            ]
+            lines += [_line([title, *pairs])]
+    return lines
+
+
+def paired(column, other):
+    """Mean ± standard error of the differences of errors in %, and over how many draws."""
+    of_other = {result["seed"]: result["test_error"] for result in other}
+    return shown(
+        [
+            {"test_error": result["test_error"] - of_other[result["seed"]]}
+            for result in column
+            if result["seed"] in of_other
+        ]
+    )
 
 
 def results(row, folder):
