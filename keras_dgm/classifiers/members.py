@@ -150,8 +150,8 @@ def label_spreading(x: Any, num_classes: int, most: int = 11) -> Fit:
 class Generative:
     """A model with classes, trained anew from one start for each set of labels.
 
-    Adam's rate decays to 0 along half a cosine over all steps; the weights are a running mean of
-    the steps'.
+    Adam's rate decays to 0 along half a cosine over the steps on all rows; the weights are a
+    running mean of the steps'.
 
     Args:
         model: that has not been fitted.
@@ -173,13 +173,12 @@ class Generative:
         labels_first: int = LABELS_FIRST,
         learning_rate: float = RATE,
     ):
-        self.model, self.x = model, x
+        self.model, self.x, self.learning_rate = model, x, learning_rate
         self.steps, self.labels_first = steps, labels_first
         self.options = {"batch_size": batch_size, "labels_per_batch": labels_per_batch}
         model.build((None, x.shape[1]))
-        decay = keras.optimizers.schedules.CosineDecay(learning_rate, steps + labels_first)
         self.at_once = steps_at_once(steps, MOST_AT_ONCE)
-        model.compile(keras.optimizers.Adam(decay, use_ema=True), steps_per_execution=self.at_once)
+        model.compile(keras.optimizers.Adam(use_ema=True), steps_per_execution=self.at_once)
         model.optimizer.build(model.trainable_variables)
         self.start = model.get_weights()
 
@@ -206,15 +205,29 @@ class Generative:
         self.model.set_weights(self.start)
         for variable in self.model.optimizer.variables:
             variable.assign(np.zeros_like(variable))
+        self.model.optimizer.learning_rate = self.learning_rate
         self.model.fit(
             self.x,
             y,
             steps_per_epoch=steps,
             labels_first=labels_first,
+            callbacks=[HalfCosine(self.learning_rate, steps)],
             verbose=0,
             **self.options,
         )
         return self.model.predict(self.x, batch_size=1000, verbose=0)
+
+
+class HalfCosine(keras.callbacks.Callback):
+    """Lets the rate of an optimizer decay to 0 over so many steps of an epoch."""
+
+    def __init__(self, learning_rate: float, steps: int):
+        super().__init__()
+        self.learning_rate, self.steps = learning_rate, steps
+
+    def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
+        part = 0.5 * (1 + np.cos(np.pi * batch / self.steps))
+        self.model.optimizer.learning_rate = self.learning_rate * part
 
 
 def components(x: Any, count: int) -> np.ndarray:
@@ -244,5 +257,6 @@ def distil(model: Any, x: np.ndarray, probs: np.ndarray, batch_size: int) -> Non
     network.fit(
         rows.shuffle(len(x)).repeat().batch(batch_size).prefetch(2),
         steps_per_epoch=DISTIL_STEPS,
+        shuffle=False,
         verbose=0,
     )

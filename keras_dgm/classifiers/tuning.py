@@ -69,6 +69,7 @@ def choose(
         temperature = best_temperature(scores, of_labeled) if logits else 1.0
         probs = probabilities(scores, temperature) if logits else scores
         error = float(np.mean(probs.argmax(axis=1) != of_labeled))
+        probs = probs / probs.sum(axis=1, keepdims=True)  # In float32 they nearly sum to 1.
         loss = log_loss(of_labeled, probs, labels=range(num_classes))
         tried.append((error, loss, position, temperature))
     error, _, position, temperature = min(tried)

@@ -10,13 +10,13 @@ from keras_dgm.classifiers.committee import Member, Opinion
 
 
 def rings(count=300, seed=0):
-    """Two rings, one in the other, three labels each: no line parts them."""
+    """Two rings, one in the other, six labels each: no line parts them."""
     rng = np.random.default_rng(seed)
     y = np.arange(count) % 2
     angle = rng.uniform(0, 2 * np.pi, count)
     x = np.stack([np.cos(angle), np.sin(angle)], axis=1) * (1 + 2 * y)[:, None]
     labels = np.full(count, -1)
-    labels[:6] = y[:6]
+    labels[:12] = y[:12]
     return x + rng.normal(scale=0.1, size=x.shape), y, labels
 
 
@@ -26,7 +26,7 @@ def test_neighbours_are_believed_where_no_line_parts_the_classes():
     graph = Member(members.label_spreading(x, 2), [{"n_neighbors": 5, "alpha": 0.9}])
     opinions = [member.opinion(labels, 2, seed=0) for member in (line, graph)]
 
-    probs, weights = committee.pooled(opinions, 6)
+    probs, weights = committee.pooled(opinions, 12)
 
     assert opinions[0].error > opinions[1].error == 0 and weights[1] > weights[0]
     assert np.mean(opinions[0].probs.argmax(axis=1) != y) > 0.3

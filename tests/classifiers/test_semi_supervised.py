@@ -13,7 +13,8 @@ from sklearn.preprocessing import FunctionTransformer
 from keras_dgm.classifiers import SemiSupervisedClassifier
 from keras_dgm.classifiers.labels import encode, known
 
-FAST = {"steps": 150, "labels_first": 50, "hidden_units": (16,), "latent_dim": 2}
+FAST = {"steps": 100, "labels_first": 50, "hidden_units": (16,), "latent_dim": 2}
+ALONE = {**FAST, "committee": False}
 
 
 @pytest.fixture(scope="module")
@@ -40,6 +41,13 @@ def test_it_learns_from_few_labels(blobs, fitted):
     np.testing.assert_allclose(probs.sum(axis=1), 1, rtol=1e-5)
 
 
+def test_the_members_of_the_committee_are_named(fitted):
+    names = {"logistic regression", "extra trees", "label spreading", "M2"}
+    assert set(fitted.members_) == names
+    assert sum(member["weight"] for member in fitted.members_.values()) == pytest.approx(1)
+    assert all(0 <= member["error"] < 0.5 for member in fitted.members_.values())
+
+
 def test_the_score_is_that_of_labelled_rows(blobs, fitted):
     x, y = blobs
     hidden = np.where(np.arange(len(y)) % 2, y, -1)
@@ -55,7 +63,7 @@ def test_texts_missing_entries_and_unknown_labels(blobs):
     names = np.array(["iris", "rose", "tulip"], object)[y]
     few = np.array([*names[:20], *([None, "", float("nan"), -1] * 70)], object)
 
-    classifier = SemiSupervisedClassifier(**FAST, random_state=0).fit(x, few)
+    classifier = SemiSupervisedClassifier(**{**ALONE, "steps": 200}, random_state=0).fit(x, few)
 
     assert classifier.classes_.tolist() == ["iris", "rose", "tulip"]
     assert np.mean(classifier.predict(x[20:]) == names[20:]) > 0.9
@@ -103,7 +111,7 @@ def test_before_it_is_fitted(blobs):
 
 def test_tools_of_scikit_learn(blobs):
     x, y = blobs
-    estimator = clone(SemiSupervisedClassifier(**{**FAST, "steps": 60}, random_state=0))
+    estimator = clone(SemiSupervisedClassifier(**ALONE, random_state=0))
     pipeline = make_pipeline(FunctionTransformer(), estimator)
 
     grid = {"semisupervisedclassifier__alpha": [10.0]}
@@ -116,7 +124,7 @@ def test_it_is_reproducible(blobs):
     x, y = blobs
     few = np.where(np.arange(len(y)) < 12, y, -1)
     probs = [
-        SemiSupervisedClassifier(**{**FAST, "steps": 20}, random_state=1)
+        SemiSupervisedClassifier(**{**ALONE, "steps": 20}, random_state=1)
         .fit(x, few)
         .predict_proba(x)
         for _ in range(2)

@@ -115,3 +115,61 @@ def test_an_empirical_prior():
 def test_an_unknown_prior():
     with pytest.raises(ValueError, match="`class_prior` must be 'empirical', None or numbers"):
         builders.m2(class_prior="balanced")
+
+
+def test_batches_hold_more_labels_than_their_share_and_weigh_them_less():
+    """A mean over the batches is one over the examples; passes go on across batches."""
+    x, y = builders.examples()
+    model = builders.m2()
+    data = builders.batches_of(model, x, y)
+    data.steps = 15
+
+    batches = list(data.training(10, 0, 0, True, labels_per_batch=6).take(15))
+
+    seen = np.concatenate([batch[1] for batch in batches]).reshape(15, 10)
+    weights = np.concatenate([batch[2] for batch in batches]).reshape(15, 10)
+    assert np.all((seen >= 0).sum(axis=1) == 6)
+    np.testing.assert_allclose(weights.mean(axis=1), 1, rtol=1e-6)
+    np.testing.assert_allclose(weights[seen >= 0], 0.3 / 0.6, rtol=1e-6)
+    # 90 labelled examples are ten passes over 9, so all come equally often.
+    rows = np.concatenate([batch[0].location for batch in batches])[seen.ravel() >= 0]
+    np.testing.assert_array_equal(np.unique(rows, axis=0, return_counts=True)[1], 10)
+
+
+def test_where_labels_are_many_batches_hold_their_share():
+    x, y = builders.examples()
+    data = builders.batches_of(builders.m2(), x, y)
+    data.steps = 2
+
+    (batch,) = data.training(10, 0, 0, True, labels_per_batch=3).take(1)
+
+    assert len(batch) == 2 and np.sum(batch[1] >= 0) == 3
+
+
+def test_the_objective_is_the_same_with_more_labels_in_a_batch():
+    """At a rate of 0 and without noise, the mean loss of whole passes over both parts is J."""
+    x, y = builders.examples()
+    losses = []
+    for options in ({}, {"labels_per_batch": 6}):
+        model = builders.compiled(builders.m2(), keras.optimizers.SGD(0.0))
+        model.draw_normal = lambda *shape: tf.zeros(shape)
+        model.sample_observation = lambda observation: observation.location
+        # 21 steps: 14 passes over 9 labels, 4 over 21 others.
+        history = model.fit(x, y, batch_size=10, steps_per_epoch=21, verbose=0, **options)
+        losses.append([history.history[name][0] for name in ("loss", "elbo")])
+
+    np.testing.assert_allclose(*losses, rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("make", "options", "message"),
+    [
+        (builders.m2, {"labels_per_batch": 6}, "with `steps_per_epoch`, got 6 of 10"),
+        (builders.m2, {"labels_per_batch": 10, "steps_per_epoch": 2}, "must be less than"),
+        (builders.m2, {"labels_per_batch": 0, "steps_per_epoch": 2}, "got 0"),
+        (builders.m1, {"labels_per_batch": 6, "steps_per_epoch": 2}, "with labels"),
+    ],
+)
+def test_labels_that_a_batch_cannot_hold(make, options, message):
+    with pytest.raises(ValueError, match=f"`labels_per_batch` .*{message}"):
+        make().fit(*builders.data_for(make), batch_size=10, **options)
