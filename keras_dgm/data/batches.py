@@ -50,6 +50,14 @@ def _order(labeled, seed, epoch):
         return epoch_order(labeled, seed, epoch).numpy()
 
 
+# As many passes at a time as are worth a call of Python.
+def _passes(rows, passes, shuffle, seed):
+    repeated = np.tile(rows, [passes, 1])
+    if shuffle:
+        repeated = np.random.default_rng(seed).permuted(repeated, axis=1)
+    return repeated.ravel()
+
+
 def training_batches(
     arrays, labeled, batch_size, seed, epoch, shuffle=True, first=None, labels_per_batch=None
 ):
@@ -77,31 +85,31 @@ def training_batches(
 
     def order(number):
         if not shuffle:
-            return tf.data.Dataset.range(len(labeled)).batch(batch_size)
-        indices = order_outside_graph(mask, seed + PASS_SALT * number, epoch)
-        return tf.data.Dataset.from_tensor_slices(indices).batch(batch_size)
+            return tf.range(len(labeled), dtype=tf.int64)
+        return order_outside_graph(mask, seed + PASS_SALT * number, epoch)
+
+    def endless(order, size):
+        # Across the ends of passes: one shape to compile for.
+        return tf.data.Dataset.counter().map(order).rebatch(size)
+
+    def endless_part(rows, size, salt):
+        passes = max(1, len(labeled) // len(rows))
+
+        def order(number):
+            arguments = [rows, passes, shuffle, [seed, epoch, salt, number]]
+            return tf.ensure_shape(tf.numpy_function(_passes, arguments, tf.int64), [None])
+
+        return endless(order, size)
 
     def gather(indices):
         return tf.nest.map_structure(lambda a: None if a is None else tf.gather(a, indices), arrays)
 
-    def endless(order):
-        # Across the ends of passes: one shape to compile for.
-        return tf.data.Dataset.counter().flat_map(order)
-
-    def endless_part(rows, size, salt):
-        mask = tf.ones(len(rows), bool)
-
-        def order(number):
-            ranks = order_outside_graph(mask, seed + PASS_SALT * number + salt, epoch)
-            return tf.data.Dataset.from_tensor_slices(tf.gather(rows, ranks)).batch(size)
-
-        return endless(order).rebatch(size)
-
-    steps = math.ceil(len(labeled) / batch_size)
-    orders = tf.data.Dataset.range(1).flat_map(order)
-    if first is not None:
+    if first is None:
+        steps = math.ceil(len(labeled) / batch_size)
+        orders = tf.data.Dataset.range(1).map(order).rebatch(batch_size)
+    else:
         steps = tf.data.INFINITE_CARDINALITY
-        orders = endless(order).rebatch(batch_size)
+        orders = endless(order, batch_size)
         if labels_per_batch is not None:
             parts = (
                 endless_part(np.flatnonzero(labeled), labels_per_batch, 1),
