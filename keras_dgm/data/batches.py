@@ -6,6 +6,8 @@ import numpy as np
 import tensorflow as tf
 
 PASS_SALT = 7919
+# Indices that a call of Python should give at least, where passes are short.
+BLOCK = 10_000
 
 
 def epoch_order(labeled, seed, epoch):
@@ -50,7 +52,6 @@ def _order(labeled, seed, epoch):
         return epoch_order(labeled, seed, epoch).numpy()
 
 
-# As many passes at a time as are worth a call of Python.
 def _passes(rows, passes, shuffle, seed):
     repeated = np.tile(rows, [passes, 1])
     if shuffle:
@@ -93,7 +94,7 @@ def training_batches(
         return tf.data.Dataset.counter().map(order).rebatch(size)
 
     def endless_part(rows, size, salt):
-        passes = max(1, len(labeled) // len(rows))
+        passes = max(1, BLOCK // len(rows))
 
         def order(number):
             arguments = [rows, passes, shuffle, [seed, epoch, salt, number]]
@@ -109,8 +110,10 @@ def training_batches(
         orders = tf.data.Dataset.range(1).map(order).rebatch(batch_size)
     else:
         steps = tf.data.INFINITE_CARDINALITY
-        orders = endless(order, batch_size)
-        if labels_per_batch is not None:
+        if labels_per_batch is None:
+            everything = endless_part(np.arange(len(labeled)), batch_size, 0)
+            orders = everything if np.all(labeled) else endless(order, batch_size)
+        else:
             parts = (
                 endless_part(np.flatnonzero(labeled), labels_per_batch, 1),
                 endless_part(np.flatnonzero(~labeled), batch_size - labels_per_batch, 2),
