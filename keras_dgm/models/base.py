@@ -181,7 +181,8 @@ class DeepGenerativeModel(TrainableModel):
             ValueError: if there are no networks yet.
         """
         self.check_built()
-        dataset = tf.data.Dataset.from_tensor_slices(arrays).batch(batch_size)
+        size = checks.check_positive_integer(batch_size, argument="batch_size")
+        dataset = tf.data.Dataset.from_tensor_slices(arrays).batch(size)
         return np.concatenate([function(*batch).numpy() for batch in dataset])
 
     def check_latent(self, z: Any, count: int) -> Any:

@@ -145,8 +145,6 @@ class GenerativeClassifier(DeepGenerativeModel):
 
     def check_data(self, x: Any, y: Any, sample_weight: Any) -> tuple[np.ndarray, Any, Any]:
         x, y, sample_weight = super().check_data(x, y, sample_weight)
-        if y is None:
-            raise ValueError("`y` must be integers, -1 where the label is unknown; got None")
         y = checks.check_labels(y, num_classes=self.num_classes, length=len(x))
         return x, y, sample_weight
 
@@ -157,7 +155,7 @@ class GenerativeClassifier(DeepGenerativeModel):
             ValueError: if there are no arrays of labels, or a class or weight is none.
         """
         if y is None:
-            raise ValueError("`class_weight` must be given with an array `y`, got None")
+            raise ValueError("`class_weight` must be given with an array `y`; there is none")
         y = checks.check_labels(y, num_classes=self.num_classes)
         if not set(class_weight) <= set(range(self.num_classes)):
             raise ValueError(

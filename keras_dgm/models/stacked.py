@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 from sklearn.preprocessing import StandardScaler
 
-from keras_dgm import bounds, distributions, networks
+from keras_dgm import bounds, checks, distributions, networks
 from keras_dgm.models.base import DeepGenerativeModel, serialize
 from keras_dgm.models.classifier import GenerativeClassifier
 from keras_dgm.models.m1 import M1
@@ -76,7 +76,7 @@ class StackedM1M2(GenerativeClassifier):
         **m2_options: Any,
     ):
         if not isinstance(m1, M1) or not m1.built:
-            raise ValueError(f"`m1` must be an M1 that has been fitted, got {m1!r}")
+            raise ValueError(f"`m1` must be an M1 that has been fitted, got {checks.shown(m1)}")
         for of_x in ("likelihood", "missing", "preprocessor"):
             if of_x in m2_options:
                 raise ValueError(f"`{of_x}` is that of `m1`, got {m2_options[of_x]!r} beside it")
