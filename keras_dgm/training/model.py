@@ -8,6 +8,7 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from keras_dgm.training import batches, finite
+from keras_dgm.training import metrics as class_metrics
 from keras_dgm.training.callbacks import CountEpochs, StopNotFinite
 from keras_dgm.training.facts import DataFacts
 from keras_dgm.training.observation import Observation
@@ -127,7 +128,9 @@ class TrainableModel(keras.Model):
             optimizer: any Keras optimizer.
             loss: None.
             metrics: Keras metrics of (y, q(y|x)), of a model with classes; they see the labelled
-                examples only, with their sample weights.
+                examples only, with their sample weights. Those of Keras that want one-hot y, as
+                `AUC` (of all K columns at once), `Precision` or `F1Score`, get it; one of your
+                own sees integers.
             weighted_metrics: the same as `metrics`.
             jit_compile: `"auto"` on a CPU compiles the arithmetic of a step with XLA and leaves
                 the drawing of noise outside; True compiles whole steps; False compiles nothing.
@@ -146,6 +149,8 @@ class TrainableModel(keras.Model):
             raise ValueError(
                 f"`metrics` must be None: {self.title} predicts no class, got {asked!r}"
             )
+        if self.num_classes is not None:
+            asked = class_metrics.of_classes(asked, self.num_classes)
         super().compile(
             optimizer=optimizer, weighted_metrics=asked or None, jit_compile=jit_compile, **kwargs
         )
