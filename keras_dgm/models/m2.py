@@ -9,6 +9,7 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from keras_dgm import bounds, checks, distributions, networks
+from keras_dgm.activations import check_activation
 from keras_dgm.class_sums import sum_and_sample
 from keras_dgm.likelihoods import Likelihood
 from keras_dgm.models.base import serialize
@@ -103,7 +104,7 @@ class M2(GenerativeClassifier):
                 f"`class_prior` must be {EMPIRICAL!r}, None or numbers, got {class_prior!r}"
             )
         self.class_prior = class_prior
-        self.activation = keras.activations.get(activation)
+        self.activation = check_activation(activation)
         own = {"classifier": classifier, "encoder": encoder, "decoder": decoder}
         for name, network in own.items():
             networks.check_own(network, name)
