@@ -10,7 +10,7 @@ import keras
 
 import keras_dgm as dgm
 from keras_dgm.models.base import registered
-from keras_dgm.runs import run_folder
+from keras_dgm.runs import files, run_folder
 from keras_dgm.serving import saved_model
 
 
@@ -100,6 +100,7 @@ def load_model(file):
         raise ValueError(f"`source` must be a .keras file or a run folder that holds one: {file}")
     if file.suffix != ".keras" or not zipfile.is_zipfile(file):
         raise ValueError(f"`source` must be a .keras file, got {file}, which is none")
+    files.check_model_file(file, "source")
     try:
         with zipfile.ZipFile(file) as archive:
             version = json.loads(archive.read("metadata.json"))["keras_version"]

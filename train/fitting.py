@@ -106,6 +106,7 @@ def load_m1(path, data, seed):
         ValueError: if the file holds something else.
     """
     try:
+        files.check_model_file(path, "m1_from")
         m1 = keras.models.load_model(path)
         found = m1.as_m1()
     except (OSError, ValueError, AttributeError) as error:

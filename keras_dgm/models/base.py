@@ -18,6 +18,9 @@ from keras_dgm.training.model import TrainableModel
 from keras_dgm.training.observation import Observation
 from keras_dgm.training.step import StepOutput
 
+# Of a layer of a saved model: 4 GiB.
+MOST_WEIGHTS = 2**30
+
 
 class Unsupported(ValueError):
     """What a model of this kind cannot do; the message says why."""
@@ -255,8 +258,19 @@ class DeepGenerativeModel(TrainableModel):
             "preprocessor": serialize(self.preprocessor),
         }
 
+    def build_from_config(self, config: dict[str, Any]) -> None:
+        shape = config.get("input_shape") or ()
+        check_sizes(math.prod(n for n in shape[1:] if n), *widths_of(self.get_config()))
+        super().build_from_config(config)
+
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> "DeepGenerativeModel":
+        """The model of a config.
+
+        Raises:
+            ValueError: as the constructor, or if a layer would have more than `MOST_WEIGHTS`.
+        """
+        check_sizes(*widths_of(config))
         return cls(**{name: deserialize(value) for name, value in config.items()})
 
 
@@ -273,6 +287,28 @@ def registered(name: Any) -> type[DeepGenerativeModel]:
     if not (isinstance(found, type) and issubclass(found, DeepGenerativeModel)):
         raise ValueError(f"it must hold a model of keras_dgm, got {name!r}")
     return found
+
+
+def widths_of(config: dict[str, Any]) -> list[int]:
+    """The sizes in a model's config that its layers have."""
+    named = [config.get("num_classes"), config.get("latent_dim")]
+    hidden = config.get("hidden_units")
+    every = [*named, *(hidden if isinstance(hidden, (list, tuple)) else ())]
+    return [size for size in every if isinstance(size, int)]
+
+
+def check_sizes(*sizes: int) -> None:
+    """Refuse layers that no saved model has, before they take memory.
+
+    Raises:
+        ValueError: if a layer between two of these sizes has too many weights.
+    """
+    wide, next_wide = sorted([1, 1, *sizes])[-2:]
+    if wide * next_wide > MOST_WEIGHTS:
+        raise ValueError(
+            f"the config of a saved model must have layers of at most {MOST_WEIGHTS} weights, got "
+            f"one of {wide} x {next_wide}"
+        )
 
 
 def serialize(part: Any) -> Any:

@@ -402,6 +402,19 @@ class TrainableModel(keras.Model):
 
     # Saving.
 
+    def save(self, filepath: Any, *args: Any, **kwargs: Any) -> None:
+        """As `keras.Model.save`, to a `.keras` file.
+
+        Raises:
+            ValueError: if it is to be an HDF5 file.
+        """
+        if str(filepath).endswith((".h5", ".hdf5")):
+            raise ValueError(
+                f"`filepath` must end in .keras, got {str(filepath)!r}: what a model knows of its "
+                "data has no place in HDF5; `save_weights` writes a .weights.h5"
+            )
+        super().save(filepath, *args, **kwargs)
+
     def save_own_variables(self, store: Any) -> None:
         super().save_own_variables(store)
         store["seed"] = self.seed_generator.state.numpy()

@@ -235,6 +235,37 @@ def test_a_loaded_model_sums_over_as_few_classes_as_before(tmp_path):
     assert other.summed_classes == 1
 
 
+@pytest.mark.parametrize("name", ["model.h5", "model.hdf5"])
+def test_hdf5_of_a_whole_model_is_refused(name, tmp_path):
+    with pytest.raises(ValueError, match=r"`filepath` must end in .keras, got .*save_weights"):
+        builders.m2().save(tmp_path / name)
+
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("make", "sizes"),
+    [
+        (builders.m2, {"num_classes": 2_000_000_000}),
+        (builders.m2, {"latent_dim": 2_000_000_000}),
+        (builders.m1, {"hidden_units": [100_000, 100_000]}),
+    ],
+)
+def test_layers_that_no_saved_model_has(make, sizes):
+    model = make()
+
+    with pytest.raises(ValueError, match="the config of a saved model must have layers of at most"):
+        type(model).from_config({**model.get_config(), **sizes})
+
+
+def test_an_x_that_no_saved_model_has():
+    model = keras_dgm.M2(K, 2, (4,))
+
+    with pytest.raises(ValueError, match="the config of a saved model must have layers of at most"):
+        model.build_from_config({"input_shape": (None, 2_000_000_000)})
+    assert not model.built
+
+
 def test_weights_alone(tmp_path):
     x, y = builders.examples()
     model, other = builders.m2(), builders.m2(seed=1)
