@@ -154,6 +154,8 @@ class TrainableModel(keras.Model):
         super().compile(
             optimizer=optimizer, weighted_metrics=asked or None, jit_compile=jit_compile, **kwargs
         )
+        # keras.wrappers ask for one; what they cannot do, `fit` then says in its own words.
+        self.loss = f"the bound of {self.title}"
         self._asked_jit_compile = jit_compile
         self.step.configure(jit_compile)
 
