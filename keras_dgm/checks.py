@@ -197,6 +197,18 @@ def check_weights(weights: npt.ArrayLike, *, argument: str, length: int) -> np.n
     return array
 
 
+def check_names(names: Sequence[str], *, num_classes: int) -> tuple[str, ...]:
+    """Checks the names of the classes and returns them as a tuple.
+
+    Raises:
+        ValueError: if they are not K texts.
+    """
+    found = () if isinstance(names, str) else tuple(names)
+    if len(found) != num_classes or not all(isinstance(name, str) for name in found):
+        raise ValueError(f"`class_names` must be {num_classes} texts, got {names!r}")
+    return tuple(str(name) for name in found)
+
+
 def check_class_prior(prior: npt.ArrayLike, *, num_classes: int) -> tuple[float, ...]:
     """Checks p(y) and returns it as floats.
 

@@ -137,6 +137,7 @@ def m2_options(config, data):
     return {
         **own,
         "num_classes": data.num_classes,
+        "class_names": data.class_names,
         "latent_dim": settings.latent_dim,
         "hidden_units": settings.hidden_units,
         "alpha": settings.alpha,

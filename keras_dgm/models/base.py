@@ -40,8 +40,11 @@ class DeepGenerativeModel(TrainableModel):
         seed: of the noise and of the order of the examples; None: a random one.
 
     Attributes:
+        class_names: K names of the classes; None: they have none.
         view: how the model sees x, a `View`.
     """
+
+    class_names: tuple[str, ...] | None = None
 
     def __init__(
         self,
@@ -237,7 +240,8 @@ class DeepGenerativeModel(TrainableModel):
         Args:
             filepath: the folder to write.
             format: as of `keras.Model.export`, which does all but `"tf_saved_model"`.
-            class_names: K names for the answers of a classifier; None: the numbers from 0.
+            class_names: K names for the answers of a classifier; None: the model's own, or the
+                numbers from 0.
             image_shape: the (height, width) or (height, width, channels) of an example, for a
                 signature that takes PNG and JPEG files; None: there is none.
         """
@@ -247,7 +251,7 @@ class DeepGenerativeModel(TrainableModel):
             raise ValueError(
                 f"`export` of a SavedModel takes class_names and image_shape, got {args or kwargs}"
             )
-        saved_model.write(filepath, self, class_names, image_shape)
+        saved_model.write(filepath, self, class_names or self.class_names, image_shape)
 
     def get_config(self) -> dict[str, Any]:
         return {

@@ -50,6 +50,7 @@ class M2(GenerativeClassifier):
         likelihood: p(x|y,z), a name of `keras_dgm.likelihoods.NAMES` or a `Likelihood`:
             `"bernoulli"` or `"bounded_gaussian"` for x in [0, 1], `"gaussian"` for real x.
         missing: whether NaN in x is a missing entry.
+        class_names: K texts, kept in the saved model and given to what it is exported to.
         weight_prior: add a N(0, 1) prior over the weights (MAP estimation), as the paper's code.
         classifier: a Keras model of your own from x [B, D] to the logits of q(y|x), [B, K].
         encoder: a Keras model of your own from [x, one-hot y], [B, D] and [B, K], to [B, 2 Z],

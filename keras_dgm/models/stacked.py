@@ -38,6 +38,7 @@ class StackedM1M2(GenerativeClassifier):
         latent_dim: the size of z2. No larger than needed: a model with room to spare in z2 can
             ignore y.
         hidden_units: widths of the hidden layers of each of M2's three networks.
+        class_names: K texts, as of `M2`.
         alpha, class_sum, class_prior, activation, classifier, encoder, decoder, weight_prior: as
             of `M2`, whose x is z1.
         active_dims: indices of the dimensions of z1 that M2 models; None: found by `fit`.
@@ -68,6 +69,7 @@ class StackedM1M2(GenerativeClassifier):
         hidden_units: Sequence[int] = (500,),
         *,
         active_dims: Sequence[int] | None = None,
+        class_names: Sequence[str] | None = None,
         weight_prior: bool = False,
         seed: int | None = None,
         dtype: Any = None,
@@ -92,6 +94,7 @@ class StackedM1M2(GenerativeClassifier):
             num_classes,
             latent_dim,
             likelihood="gaussian",
+            class_names=class_names,
             weight_prior=weight_prior,
             seed=seed,
             dtype=dtype,
