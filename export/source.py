@@ -10,7 +10,7 @@ import keras
 
 import keras_dgm as dgm
 from keras_dgm.models.base import registered
-from keras_dgm.runs import run_folder
+from keras_dgm.runs import files, run_folder
 from keras_dgm.serving import saved_model
 
 
@@ -48,7 +48,7 @@ def load(
     Args:
         path: the folder or the file.
         name: of the servable; None: that of the data set, or of the file.
-        class_names: K names; None: those of the data set, or numbers.
+        class_names: K names; None: those of the data set, of the model, or numbers.
         image_shape: None: that of the data set.
         dataset: a name or file for `keras_dgm.data.load`; None: the run's; a `.keras` file has
             none.
@@ -77,7 +77,8 @@ def load(
                 f"got {data.num_features} in {dataset}"
             )
     if class_names is None:
-        class_names = (run and run.class_names) or (data and data.class_names) or None
+        class_names = (run and run.class_names) or (data and data.class_names)
+        class_names = class_names or model.class_names
     if image_shape is None:
         image_shape = (run and run.image_shape) or (data and data.image_shape)
     return Source(
@@ -100,6 +101,7 @@ def load_model(file):
         raise ValueError(f"`source` must be a .keras file or a run folder that holds one: {file}")
     if file.suffix != ".keras" or not zipfile.is_zipfile(file):
         raise ValueError(f"`source` must be a .keras file, got {file}, which is none")
+    files.check_model_file(file, "source")
     try:
         with zipfile.ZipFile(file) as archive:
             version = json.loads(archive.read("metadata.json"))["keras_version"]

@@ -1,7 +1,11 @@
-"""Softplus, the activation of the paper's networks, for training.
+"""Activations: softplus, that of the paper's networks, for training; and which can be saved.
 
 What is exported is computed by other operations: see `keras_dgm.serving.softplus`.
 """
+
+import contextlib
+import json
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -36,3 +40,29 @@ def activation_of(identifier):
     """A Keras activation by its name or itself; for Keras' softplus, the one above."""
     activation = keras.activations.get(identifier)
     return softplus if activation is keras.activations.softplus else activation
+
+
+def check_activation(identifier: Any) -> Any:
+    """A Keras activation by its name or itself, which a saved model can be loaded with.
+
+    Raises:
+        ValueError: if it is no activation, or one that Keras does not find by what it saves.
+    """
+    try:
+        activation = keras.activations.get(identifier)
+    except (TypeError, ValueError):
+        raise ValueError(
+            f"`activation` must be the name of a Keras activation, or one, got {identifier!r}"
+        ) from None
+    found = None
+    with contextlib.suppress(TypeError, ValueError):
+        if getattr(activation, "__name__", "") != "<lambda>":
+            config = json.dumps(keras.activations.serialize(activation))
+            found = keras.activations.get(json.loads(config))
+    if found is None or (not isinstance(activation, keras.Layer) and found is not activation):
+        raise ValueError(
+            "`activation` must be one that a saved model can be loaded with, got "
+            f"{identifier!r}: decorate a function of your own with "
+            "`keras.saving.register_keras_serializable()`, and give others by their names"
+        )
+    return activation

@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from keras_dgm import containers, labels
+
 # Of a data set that is checked value by value: no large temporary.
 ROWS_AT_A_TIME = 10_000
 
@@ -24,6 +26,11 @@ def check_positive_integer(value: object, *, argument: str) -> int:
     return _check_integer(value, 1, argument)
 
 
+def shown(value: object) -> str:
+    """A value as in an error message."""
+    return "no value (None)" if value is None else repr(value)
+
+
 def check_widths(widths: object, *, argument: str, at_least: int = 0) -> tuple[int, ...]:
     """Returns the widths of layers as ints.
 
@@ -34,7 +41,7 @@ def check_widths(widths: object, *, argument: str, at_least: int = 0) -> tuple[i
     if not isinstance(widths, Sequence) or isinstance(widths, str) or len(widths) < at_least:
         raise ValueError(
             f"`{argument}` must be a sequence of at least {at_least} positive integers, "
-            f"got {widths!r}"
+            f"got {shown(widths)}"
         )
     return tuple(check_positive_integer(width, argument=argument) for width in widths)
 
@@ -59,7 +66,8 @@ def check_features(
     """Checks examples and returns them as a float32 matrix; a view of `x` where that is possible.
 
     Args:
-        x: [N, ...], numbers; the trailing axes are flattened.
+        x: [N, ...], numbers, in whatever `containers.as_array` reads; the trailing axes are
+            flattened.
         argument: the name of `x` in error messages.
         width: D, the number of features that an example must have; None allows any.
         likelihood: the `Likelihood` that says which values it is over; None: any that is finite.
@@ -73,9 +81,7 @@ def check_features(
             `width`, or holds an infinity, NaN that is no missing entry, or a value that
             `likelihood` is not over.
     """
-    x = _as_array(x, argument)
-    if x.dtype.kind not in "buif":
-        raise ValueError(f"`{argument}` must hold real numbers, got dtype {x.dtype}")
+    x = check_numbers(x, argument=argument, missing=missing)
     if x.ndim < 2:
         raise ValueError(
             f"`{argument}` must have shape [N, D] or [N, ...]: one row an example, "
@@ -94,6 +100,19 @@ def check_features(
     return rows
 
 
+def check_numbers(x: Any, *, argument: str, missing: bool = False) -> np.ndarray:
+    """Checks that something holds real numbers and returns them as an array of any shape.
+
+    Raises:
+        ValueError: if it is no array, or holds something else.
+    """
+    array = containers.as_array(x, argument, missing=missing)
+    if array.dtype.kind not in "buif":
+        hint = "; `astype(float)` reads numbers in texts" if array.dtype.kind in "US" else ""
+        raise ValueError(f"`{argument}` must hold real numbers, got dtype {array.dtype}{hint}")
+    return array
+
+
 def check_labels(
     y: npt.ArrayLike,
     *,
@@ -105,7 +124,8 @@ def check_labels(
     """Checks class labels and returns them as a vector; a view of `y` where that is possible.
 
     Args:
-        y: [N] or [N, 1], integers from 0 to K-1, or -1 where the label is unknown.
+        y: [N] or [N, 1], integers, whole floats or booleans from 0 to K-1; -1, None, NaN or NA
+            where the label is unknown.
         num_classes: K; None allows any label of at least -1.
         argument: the name of `y` in error messages.
         length: N, the number of examples that `y` belongs to; None allows any.
@@ -115,24 +135,28 @@ def check_labels(
         int32 [N].
 
     Raises:
-        ValueError: if `y` is empty, not of an integer dtype, one-hot or otherwise of another
-            shape, of another length than `length`, or holds an integer outside `lowest`..K-1.
+        ValueError: if `y` is empty, one-hot or otherwise of another shape, of another length than
+            `length`, or holds a text, a fraction or an integer outside `lowest`..K-1.
     """
-    y = _as_array(y, argument)
-    if y.ndim == 2 and y.shape[1] == 1:
-        y = y[:, 0]
+    if y is None:
+        raise ValueError(
+            f"`{argument}` must be integers, -1 where the label is unknown; it is missing"
+        )
+    y = _label_array(y, argument)
     if y.ndim != 1:
-        hint = "; take `argmax` of one-hot labels over the last axis" if y.ndim == 2 else ""
+        hint = (
+            "; take `argmax` of one-hot labels over the last axis, and in place of "
+            "keras.wrappers.SKLearnClassifier, which makes them, take "
+            "keras_dgm.classifiers.SemiSupervisedClassifier"
+        )
+        hint = hint if y.ndim == 2 else ""
         raise ValueError(
             f"`{argument}` must have shape [N] or [N, 1]: one class an example, "
             f"got shape {y.shape}{hint}"
         )
     if y.size == 0:
         raise ValueError(f"`{argument}` must not be empty, got shape {y.shape}")
-    if y.dtype.kind not in "iu":
-        raise ValueError(
-            f"`{argument}` must have an integer dtype, with -1 for unlabelled, got dtype {y.dtype}"
-        )
+    y = _as_integers(y, argument)
     if length is not None and len(y) != length:
         raise ValueError(
             f"`{argument}` must have one label for each of the {length} examples, got {len(y)}"
@@ -141,9 +165,11 @@ def check_labels(
     if y.min() < lowest or y.max() > highest:
         index = int(np.argmax((y < lowest) | (y > highest)))
         meaning = " (unlabelled)" if lowest == -1 else ""
+        from_one = y.max() == num_classes and not (y == 0).any()
+        hint = "; the classes are numbered from 0: subtract 1" if from_one else ""
         raise ValueError(
             f"`{argument}` must hold integers from {lowest}{meaning} to {highest}, "
-            f"got {y[index]} at index {index}"
+            f"got {y[index]} at index {index}{hint}"
         )
     return y.astype(np.int32, copy=False)
 
@@ -162,13 +188,25 @@ def check_weights(weights: npt.ArrayLike, *, argument: str, length: int) -> np.n
     Raises:
         ValueError: if the shape is another, or a weight is negative or not finite.
     """
-    array = np.asarray(weights)
+    array = check_numbers(weights, argument=argument)
     if array.shape != (length,):
         raise ValueError(f"`{argument}` must have shape [{length}], got shape {array.shape}")
     array = array.astype(np.float32)
     if not (np.isfinite(array).all() and array.min() >= 0):
         raise ValueError(f"`{argument}` must be finite and not negative, got {array.min()}")
     return array
+
+
+def check_names(names: Sequence[str], *, num_classes: int) -> tuple[str, ...]:
+    """Checks the names of the classes and returns them as a tuple.
+
+    Raises:
+        ValueError: if they are not K texts.
+    """
+    found = () if isinstance(names, str) else tuple(names)
+    if len(found) != num_classes or not all(isinstance(name, str) for name in found):
+        raise ValueError(f"`class_names` must be {num_classes} texts, got {names!r}")
+    return tuple(str(name) for name in found)
 
 
 def check_class_prior(prior: npt.ArrayLike, *, num_classes: int) -> tuple[float, ...]:
@@ -191,17 +229,47 @@ def _check_integer(value: object, lowest: int, argument: str) -> int:
     except TypeError:
         number = lowest - 1
     if number < lowest or isinstance(value, (bool, np.bool_)):
-        raise ValueError(f"`{argument}` must be an integer of at least {lowest}, got {value!r}")
+        raise ValueError(
+            f"`{argument}` must be an integer of at least {lowest}, got {shown(value)}"
+        )
     return number
 
 
-def _as_array(values: npt.ArrayLike, argument: str) -> np.ndarray:
-    try:
-        return np.asarray(values)
-    except ValueError as error:
+def _label_array(y: Any, argument: str) -> np.ndarray:
+    containers.refuse_others(y, argument)
+    return labels.as_array(y)
+
+
+def _as_integers(y: np.ndarray, argument: str) -> np.ndarray:
+    """Labels as integers, -1 where they are unknown."""
+    if y.dtype.kind in "iu":
+        return y
+    if y.dtype.kind not in "bfOSU":
+        raise ValueError(f"`{argument}` must hold integers, got dtype {y.dtype}")
+    known = labels.known(y)
+    found = np.full(y.shape, -1, np.int64)
+    for index in np.flatnonzero(known):
+        found[index] = _whole(y[index], argument, int(index))
+    return found
+
+
+def _whole(label: Any, argument: str, index: int) -> int:
+    if isinstance(label, (str, bytes)):
         raise ValueError(
-            f"`{argument}` must be an array with rows of one length: {error}"
-        ) from None
+            f"`{argument}` must hold integers, -1 where the label is unknown, got the text "
+            f"{labels.as_text(label)!r} at index {index}: `np.unique(labels, return_inverse=True)` "
+            "numbers texts; keras_dgm.classifiers.SemiSupervisedClassifier takes them as they are"
+        )
+    try:
+        number = int(label)
+        if label == number and abs(number) < 2**63:
+            return number
+    except (TypeError, ValueError, OverflowError):
+        pass
+    raise ValueError(
+        f"`{argument}` must hold integers, -1 where the label is unknown, got {label!s} at index "
+        f"{index}"
+    )
 
 
 def _check_values(

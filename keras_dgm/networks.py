@@ -37,7 +37,7 @@ def check_own(network: Any, name: str) -> Any:
 
     Raises:
         ValueError: naming the argument, if it is no Keras layer or model, puts out probabilities
-            instead of logits, or does not say what it puts out.
+            instead of logits, has several outputs, or does not say what it puts out.
     """
     if network is None:
         return None
@@ -55,18 +55,31 @@ def check_own(network: Any, name: str) -> Any:
             f"`{name}` must have a method `compute_output_shape(input_shape)`, "
             f"got a {type(network).__name__}, which has none"
         )
+    outputs = getattr(network, "outputs", None) or [None]
+    if len(outputs) > 1:
+        raise ValueError(_one_output(name, f"{network.name!r} with {len(outputs)}"))
     return network
+
+
+def _one_output(name: str, received: str) -> str:
+    return (
+        f"`{name}` must have one output, got {received}: keras.layers.Concatenate joins means and "
+        "log variances, say"
+    )
 
 
 def build(network, input_shape, output_dim, name):
     """Build `network` and make sure that it puts out `output_dim` numbers.
 
     Raises:
-        ValueError: if it puts out another width.
+        ValueError: if it puts out another width, or several tensors.
     """
     if not network.built:
         network.build(input_shape)
-    width = network.compute_output_shape(input_shape)[-1]
+    shape = network.compute_output_shape(input_shape)
+    if any(isinstance(part, (list, tuple)) for part in shape):
+        raise ValueError(_one_output(name, f"{network.name!r} with the shapes {shape}"))
+    width = shape[-1]
     if width != output_dim:
         raise ValueError(f"`{name}` must put out {output_dim} numbers an example, got {width}")
 

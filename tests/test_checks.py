@@ -1,4 +1,5 @@
 import numpy as np
+import pandas as pd
 import pytest
 
 from keras_dgm import checks, likelihoods
@@ -35,7 +36,9 @@ WIDE = np.zeros([3, 2, 4])
         (np.zeros([3, 0]), {}, r"`x` must not be empty, got shape \(3, 0\)"),
         (np.zeros(3), {}, r"`x` must have shape \[N, D\].* got shape \(3,\)"),
         (np.array([["a"]]), {}, "`x` must hold real numbers, got dtype <U1"),
-        (np.array([[None]]), {}, "`x` must hold real numbers, got dtype object"),
+        (np.array([[None]]), {}, "`x` must be finite in float32, got nan"),
+        ([["a", 1.0, None]], {}, r"`x` must hold real numbers, got dtype <U|got 'a' at index"),
+        (None, {}, "`x` must be an array with one row an example; it is missing"),
         (np.array([[1j]]), {}, "`x` must hold real numbers, got dtype complex128"),
         ([[1, 2], [3]], {}, "`x` must be an array with rows of one length"),
         (NAN, {}, r"`x` must be finite in float32, got nan at index \(1, 1\)"),
@@ -85,9 +88,15 @@ def test_labels_become_an_int32_vector(dtype, shape):
         ([-2], {"num_classes": None}, "got -2 at index 0"),
         (np.array([2**40]), {"num_classes": None}, "got 1099511627776 at index 0"),
         (np.array([2**63], np.uint64), {}, "got 9223372036854775808 at index 0"),
-        ([0.0, 1.0], {}, "`y` must have an integer dtype.*got dtype float64"),
-        ([True], {}, "`y` must have an integer dtype.*got dtype bool"),
-        (["a"], {}, "`y` must have an integer dtype.*got dtype <U1"),
+        ([0.0, 1.5], {}, r"`y` must hold integers, -1 .*unknown, got 1\.5 at index 1"),
+        ([np.inf], {}, "`y` must hold integers, .*got inf at index 0"),
+        ([2 + 0j], {}, "`y` must hold integers, .*got "),
+        (["a"], {}, "`y` must hold integers, .* the text 'a' at index 0: `np.unique"),
+        (np.array([b"a"]), {}, "`y` must hold integers, .* the text 'a' at index 0"),
+        (["1"], {}, "`y` must hold integers, .* the text '1' at index 0"),
+        (None, {}, "`y` must be integers, -1 where the label is unknown; it is missing"),
+        (iter([1]), {}, "`y` must be an array, got a list_iterator: it can be read once"),
+        ([1, 2, 10], {}, "got 10 at index 2; the classes are numbered from 0: subtract 1"),
         (np.eye(3, dtype=int), {}, r"`y` must have shape \[N\].*got shape \(3, 3\).*argmax"),
         (np.zeros([2, 2, 2], int), {}, r"`y` must have shape \[N\].*got shape \(2, 2, 2\)$"),
         (3, {}, r"`y` must have shape \[N\].*got shape \(\)"),
@@ -101,6 +110,23 @@ def test_bad_labels(y, options, message):
         checks.check_labels(y, **{"num_classes": 10, **options})
 
 
+@pytest.mark.parametrize(
+    ("y", "expected"),
+    [
+        ([0.0, 2.0, -1.0, np.nan], [0, 2, -1, -1]),
+        (np.array([1, 0], np.float16), [1, 0]),
+        ([True, False, None], [1, 0, -1]),
+        (np.array([True, False]), [1, 0]),
+        ([2, None, "", np.nan, -1], [2, -1, -1, -1, -1]),
+        (pd.Series([1, None], dtype="Int64"), [1, -1]),
+        (pd.Series([1, np.nan]), [1, -1]),
+        (np.ma.masked_array([1, 0, 2], mask=[0, 1, 0]), [1, -1, 2]),
+    ],
+)
+def test_labels_as_people_have_them(y, expected):
+    np.testing.assert_array_equal(checks.check_labels(y, num_classes=3), expected)
+
+
 @pytest.mark.parametrize("value", [1, np.int64(3)])
 def test_positive_integers(value):
     assert checks.check_positive_integer(value, argument="units") == value
@@ -109,7 +135,8 @@ def test_positive_integers(value):
 @pytest.mark.parametrize("value", [0, -1, 2.0, "3", None, True])
 def test_not_positive_integers(value):
     with pytest.raises(
-        ValueError, match=f"`units` must be an integer of at least 1, got {value!r}"
+        ValueError,
+        match=f"`units` must be an integer .*, got {'no value' if value is None else repr(value)}",
     ):
         checks.check_positive_integer(value, argument="units")
 

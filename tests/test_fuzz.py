@@ -239,7 +239,7 @@ RESULTS = JSON | st.fixed_dictionaries({"dataset": JSON | FACTS})
 def test_run_folders_to_export(exported, configuration, result):
     (exported / "config.json").write_text(json.dumps(configuration))
     (exported / "result.json").write_text(json.dumps(result))
-    model = mock.Mock(input_dim=64, num_classes=10)
+    model = mock.Mock(input_dim=64, num_classes=10, class_names=None)
     with mock.patch.object(source, "load_model", return_value=model):
         export_unchanged(exported)
 
@@ -255,6 +255,6 @@ def test_run_folders_to_export(exported, configuration, result):
 def test_flags_of_export(exported, arguments):
     (exported / "config.json").write_text('{"dataset": "digits", "seed": 0}')
     (exported / "result.json").write_text('{"dataset": {"class_names": null}}')
-    model = mock.Mock(input_dim=64, num_classes=10)
+    model = mock.Mock(input_dim=64, num_classes=10, class_names=None)
     with mock.patch.object(source, "load_model", return_value=model):
         export_unchanged(exported, *arguments)

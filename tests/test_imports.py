@@ -9,6 +9,8 @@ ROOT = Path(__file__).resolve().parents[1]
 
 # A part of the package imports from itself and from parts of earlier ranks.
 RANKS = [
+    {"containers"},
+    {"labels"},
     {"_version", "activations", "checks", "runs"},
     {"distributions", "networks", "class_sums", "data"},
     {"likelihoods"},

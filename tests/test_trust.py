@@ -180,6 +180,29 @@ def test_weights_from_another_file(sound, sprung, tmp_path):
     assert_harmless(write(tmp_path / "model.keras", members), sprung)
 
 
+@pytest.mark.parametrize("member", ["config.json", "metadata.json", "assets/zeros"])
+def test_a_zip_bomb_is_refused_unread(member, sound, tmp_path):
+    bomb = write(tmp_path / "model.keras", {n: c for n, c in sound.items() if n != member})
+    with zipfile.ZipFile(bomb, "a", zipfile.ZIP_DEFLATED) as archive:
+        with archive.open(member, "w", force_zip64=True) as file:
+            for _ in range(80):
+                file.write(bytes(2**20))
+    assert bomb.stat().st_size < 2**20
+
+    with pytest.raises(ValueError, match=r"`source` must be a .keras file of at most 100 times"):
+        export.source.load_model(bomb)
+
+
+def test_layers_that_would_take_all_memory(sound, tmp_path):
+    config = json.loads(sound["config.json"])
+    config["config"]["latent_dim"] = 2_000_000_000
+    path = write(tmp_path / "model.keras", {**sound, "config.json": json.dumps(config)})
+
+    for load in (keras.models.load_model, export.source.load_model):
+        with pytest.raises(ValueError, match="must have layers of at most"):
+            load(path)
+
+
 def test_a_run_folder(sound, sprung, tmp_path):
     """Its data set can only be read, its name cannot lead out of the bundle."""
     folder = tmp_path / "run"

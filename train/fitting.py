@@ -107,6 +107,7 @@ def load_m1(path, data, seed):
         ValueError: if the file holds something else.
     """
     try:
+        files.check_model_file(path, "m1_from")
         m1 = keras.models.load_model(path)
         found = m1.as_m1()
     except (OSError, ValueError, AttributeError) as error:
@@ -137,6 +138,7 @@ def m2_options(config, data):
     return {
         **own,
         "num_classes": data.num_classes,
+        "class_names": data.class_names,
         "latent_dim": settings.latent_dim,
         "hidden_units": settings.hidden_units,
         "alpha": settings.alpha,

@@ -41,6 +41,7 @@ def write(config):
     schema = TableSchema.from_config(run.schema)
     frame = read_table(config.table, schema.header)
     x = schema.encode(frame)
+    files.check_model_file(run.model, "run")
     model = keras.models.load_model(run.model, compile=False)
     model.check_num_classes()
     probs = model.predict(x, batch_size=1000, verbose=0)

@@ -7,7 +7,7 @@ import keras
 import numpy as np
 
 import keras_dgm as dgm
-from keras_dgm.runs import run_folder
+from keras_dgm.runs import files, run_folder
 
 
 class DoesNotApply(Exception):
@@ -72,6 +72,7 @@ def load(folder, data_dir=None):
     if found.dataset is None:
         raise ValueError(f"`run` must name its data set in {run_folder.CONFIG}, got {folder}")
     try:
+        files.check_model_file(found.model, "run")
         model = keras.models.load_model(found.model, compile=False)
     except Exception as error:  # Keras raises whatever its parts do
         raise ValueError(

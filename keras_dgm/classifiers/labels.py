@@ -1,34 +1,15 @@
-"""Labels as people have them: numbers or texts, some of them unknown."""
+"""The labels that an estimator is fitted to and scored on."""
 
+import warnings
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from sklearn.exceptions import DataConversionWarning
+from sklearn.utils import _safe_indexing
 
-UNKNOWN = "-1, None, NaN or ''"
-
-
-def as_array(y: npt.ArrayLike) -> np.ndarray:
-    """Labels as an array, [N] where they are [N, 1]; those of a list keep their types."""
-    array = np.asarray(y, object) if isinstance(y, (list, tuple)) else np.asarray(y)
-    return array[:, 0] if array.ndim == 2 and array.shape[1] == 1 else array
-
-
-def known(y: npt.ArrayLike) -> np.ndarray:
-    """Which labels are known, booleans [N]: not -1, None, NaN, NA or ""."""
-    array = as_array(y)
-    if array.dtype.kind in "iu":
-        return array != -1
-    if array.dtype.kind == "f":
-        return ~np.isnan(array) & (array != -1)
-    return np.array([not _is_unknown(label) for label in array.ravel()], bool).reshape(array.shape)
-
-
-def _is_unknown(label: Any) -> bool:
-    if type(label).__name__ == "NAType":  # Of pandas, which need not be there.
-        return True
-    # NaN alone is not equal to itself.
-    return label is None or label != label or label == "" or label == -1
+from keras_dgm.labels import UNKNOWN, as_array, known, plain
 
 
 def encode(y: npt.ArrayLike, length: int) -> tuple[np.ndarray, np.ndarray]:
@@ -42,9 +23,16 @@ def encode(y: npt.ArrayLike, length: int) -> tuple[np.ndarray, np.ndarray]:
         An array [K], and int32 [N].
 
     Raises:
-        ValueError: if y is of another shape or length, mixes numbers and texts, holds fractions,
-            or has fewer than two classes.
+        ValueError: if y is of another shape or length, mixes numbers and texts, holds fractions or
+            the text "-1", or has fewer than two classes.
     """
+    check_given(y)
+    if np.asarray(y, object).ndim == 2:
+        warnings.warn(
+            "A column-vector y was passed when a 1d array was expected: `y.ravel()` makes one",
+            DataConversionWarning,
+            stacklevel=3,
+        )
     array = as_array(y)
     if array.shape != (length,):
         raise ValueError(
@@ -55,7 +43,7 @@ def encode(y: npt.ArrayLike, length: int) -> tuple[np.ndarray, np.ndarray]:
     if len(classes) < 2:
         raise ValueError(
             f"`y` must hold at least two classes besides the unknown ({UNKNOWN}), "
-            f"got {classes.tolist()}: 1 class"
+            f"got 1 class, {classes[0]!s}"
             if len(classes)
             else f"`y` must hold labels of at least two classes, got {UNKNOWN} throughout"
         )
@@ -64,18 +52,33 @@ def encode(y: npt.ArrayLike, length: int) -> tuple[np.ndarray, np.ndarray]:
     return classes, labels
 
 
-def plain(labels: np.ndarray) -> np.ndarray:
-    """Known labels as integers, booleans or texts."""
-    if labels.dtype.kind == "O" and len(labels):
-        if len({isinstance(label, str) for label in labels}) > 1:
-            raise ValueError("`y` must hold numbers or texts, not both")
-        labels = np.array(labels.tolist())
-    if labels.dtype.kind == "f":
-        if not (labels == np.round(labels)).all():
-            fraction = labels[labels != np.round(labels)][0]
-            raise ValueError(
-                f"`y` must hold classes: whole numbers or texts, got {fraction}; for regression "
-                "targets (continuous) there is no classifier"
-            )
-        return labels.astype(int)
-    return labels
+def check_given(y: Any) -> None:
+    """Refuse labels that are not there."""
+    if y is None:
+        raise ValueError(
+            "`y` must hold labels: this requires y to be passed, but the target y is None"
+        )
+
+
+def accuracy(predict: Callable, X: Any, y: npt.ArrayLike, sample_weight: Any = None) -> float:
+    """The fraction of right answers on the rows that have a label.
+
+    Args:
+        predict: of some rows, their labels.
+        X: [N, D].
+        y: [N].
+        sample_weight: [N], or None.
+
+    Raises:
+        ValueError: if no row has a label, or labels are texts where those of `predict` are not.
+    """
+    check_given(y)
+    labels = as_array(y)
+    rows = known(labels)
+    if not rows.any():
+        raise ValueError(f"`y` must hold a label, got {UNKNOWN} throughout")
+    labels, predicted = plain(labels[rows]), predict(_safe_indexing(X, np.flatnonzero(rows)))
+    if (labels.dtype.kind == "U") != (predicted.dtype.kind == "U"):
+        raise ValueError(f"`y` must hold labels as `fit` has seen them, got {labels.tolist()[0]!r}")
+    weights = None if sample_weight is None else np.asarray(sample_weight)[rows]
+    return float(np.average(predicted == labels, weights=weights))

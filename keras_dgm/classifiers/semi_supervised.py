@@ -10,7 +10,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from keras_dgm import checks, networks
-from keras_dgm.classifiers.labels import UNKNOWN, as_array, encode, known, plain
+from keras_dgm.classifiers.labels import accuracy, encode
 from keras_dgm.classifiers.members import Generative, teach
 from keras_dgm.data.columns import columns_of
 from keras_dgm.models import M2
@@ -162,13 +162,7 @@ class SemiSupervisedClassifier(ClassifierMixin, BaseEstimator):
         Raises:
             ValueError: if none has.
         """
-        labels = as_array(y)
-        rows = known(labels)
-        if not rows.any():
-            raise ValueError(f"`y` must hold a label, got {UNKNOWN} throughout")
-        right = self.predict(np.asarray(X)[rows]) == plain(labels[rows])
-        weights = None if sample_weight is None else np.asarray(sample_weight)[rows]
-        return float(np.average(right, weights=weights))
+        return accuracy(self.predict, X, y, sample_weight)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

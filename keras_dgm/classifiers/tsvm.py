@@ -4,16 +4,16 @@ import math
 import numbers
 
 import numpy as np
+from scipy.special import softmax
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.kernel_approximation import Nystroem
 from sklearn.utils import check_random_state, gen_batches
-from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from keras_dgm import checks
 from keras_dgm.classifiers import low_density
+from keras_dgm.classifiers.labels import accuracy, encode
 
-UNLABELED = -1
 KERNELS = ("rbf", "linear")
 DTYPES = (np.float64, np.float32)
 ROWS_AT_ONCE = 2000
@@ -88,22 +88,19 @@ class TransductiveSVM(ClassifierMixin, BaseEstimator):
         self.random_state = random_state
 
     def fit(self, X, y):
-        """Fit to X [N, D] and labels y [N]: integers, -1 where unknown, or strings, all known."""
+        """Fit to X [N, D] and labels y [N].
+
+        Labels are integers or texts; -1, None, NaN and "" say that a label is unknown.
+        """
         self._check_arguments()
-        X, y = validate_data(self, X, y, dtype=DTYPES)
-        check_classification_targets(y)
-        known = y != UNLABELED
-        self.classes_ = np.unique(y[known])
-        if len(self.classes_) < 2:
-            raise ValueError(
-                "`y` must hold at least two classes besides -1 (unlabelled), "
-                f"got {len(self.classes_)} class"
-            )
+        X = validate_data(self, X, dtype=DTYPES)
+        self.classes_, labels = encode(y, len(X))
+        known = labels >= 0
         self._fit_kernel(X)
         features = np.concatenate([f.astype(X.dtype) for f in self._features(X)])  # [N, M]
         # Of two classes, one problem tells both.
-        positive = self.classes_[1:] if len(self.classes_) == 2 else self.classes_
-        targets = np.where(y[known, None] == positive, 1, -1).astype(X.dtype)
+        positive = [1] if len(self.classes_) == 2 else np.arange(len(self.classes_))
+        targets = np.where(labels[known, None] == positive, 1, -1).astype(X.dtype)
         labeled, unlabeled = features[known], features[~known]
         del features
         self.coef_, self.intercept_, self.n_iter_ = low_density.fit(
@@ -128,6 +125,24 @@ class TransductiveSVM(ClassifierMixin, BaseEstimator):
         """The label with the largest f(x), [N]."""
         f = self.decision_function(X)
         return self.classes_[(f > 0).astype(int) if f.ndim == 1 else f.argmax(axis=1)]
+
+    def predict_proba(self, X):
+        """The softmax of f(x) over the classes, [N, K], in the order of `classes_`.
+
+        They rank the classes as f does, and are not calibrated: no part of the objective makes
+        them frequencies. scikit-learn's `CalibratedClassifierCV`, fitted to labelled rows that
+        `fit` has not seen, does.
+        """
+        f = self.decision_function(X)
+        return softmax(np.stack([-f, f], axis=1) if f.ndim == 1 else f, axis=1)
+
+    def score(self, X, y, sample_weight=None):
+        """The accuracy on the rows that have a label.
+
+        Raises:
+            ValueError: if none has.
+        """
+        return accuracy(self.predict, X, y, sample_weight)
 
     def _fit_kernel(self, X):
         self.kernel_ = None
@@ -161,4 +176,4 @@ def _check_weight(value, *, argument, positive=False):
     number = float(value) if isinstance(value, numbers.Real) else math.nan
     if not (0 < number < math.inf or (number == 0 and not positive)):
         rule = "positive and finite" if positive else "finite and not negative"
-        raise ValueError(f"`{argument}` must be {rule}, got {value!r}")
+        raise ValueError(f"`{argument}` must be {rule}, got {checks.shown(value)}")

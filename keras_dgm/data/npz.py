@@ -2,6 +2,7 @@
 
 import math
 import os
+import warnings
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from keras_dgm import checks
+from keras_dgm.data.columns import IDENTIFIER_ROWS
 from keras_dgm.data.dataset import (
     DataNotFoundError,
     Dataset,
@@ -28,7 +30,9 @@ def load_npz(path: str | os.PathLike[str], seed: int) -> Dataset:
     for pixels and divided by 255; other numbers are kept as they are.
 
     Labels are integers [N], -1 for unlabelled; where they are absent, every example is unlabelled.
-    K is the length of `class_names`, or else one more than the highest label of all splits.
+    K is the length of `class_names`, or else one more than the highest label of all splits; where
+    a number below it has no label, the others are renumbered, keep their number as their name, and
+    a warning says so.
 
     An absent test set is 20 % of the labelled examples in `x`, an absent validation set 10 % of
     them, drawn in proportion to the classes; examples with y = -1 all stay in the training set, and
@@ -51,6 +55,12 @@ def load_npz(path: str | os.PathLike[str], seed: int) -> Dataset:
     width = math.prod(train.x.shape[1:])
     valid = _examples(arrays, "_valid", names, width) if "x_valid" in arrays else None
     test = _examples(arrays, "_test", names, width) if "x_test" in arrays else None
+    if names is None:
+        classes = _classes([split.y for split in (train, valid, test) if split is not None])
+        names = tuple(map(str, classes))
+        train = _renumbered(train, classes)
+        valid = valid and _renumbered(valid, classes)
+        test = test and _renumbered(test, classes)
     num_valid, num_test = own_splits(train.y)
     return assemble(
         path.stem,
@@ -59,7 +69,7 @@ def load_npz(path: str | os.PathLike[str], seed: int) -> Dataset:
         test=num_test if test is None else test,
         seed=seed,
         scale=_scale(arrays),
-        class_names=names or _numbered_names([s for s in (train, valid, test) if s is not None]),
+        class_names=names,
     )
 
 
@@ -126,15 +136,33 @@ def _examples(
     return Examples(x, y)
 
 
-def _numbered_names(splits: list[Examples]) -> tuple[str, ...]:
-    num_classes = max(int(split.y.max()) for split in splits) + 1
-    num_examples = sum(len(split.y) for split in splits)
-    if num_classes > num_examples:
+def _classes(labels: list[np.ndarray]) -> np.ndarray:
+    """The labels that there are, in order."""
+    every = np.concatenate(labels)
+    classes = np.unique(every[every >= 0])
+    if len(classes) and classes[-1] >= len(classes):
+        _warn_of_gap(classes, int(np.count_nonzero(every >= 0)))
+    return classes
+
+
+def _warn_of_gap(classes: np.ndarray, labeled: int) -> None:
+    absent = int(np.setdiff1d(np.arange(len(classes)), classes)[0])
+    if len(classes) == labeled >= IDENTIFIER_ROWS:
         raise ValueError(
-            "`y` must number the classes 0, 1, 2, ..., "
-            f"got label {num_classes - 1} with {num_examples} examples"
+            "`y` must hold fewer classes than labels, got "
+            f"{labeled} different ones, of which none is {absent}"
         )
-    return tuple(str(label) for label in range(num_classes))
+    warnings.warn(
+        f"`y` has no label {absent}: its {len(classes)} different labels, from {classes[0]} to "
+        f"{classes[-1]}, become the classes 0 to {len(classes) - 1}, whose names they are",
+        stacklevel=6,
+    )
+
+
+def _renumbered(examples: Examples, classes: np.ndarray) -> Examples:
+    """The same, each label as its place among the classes."""
+    places = np.searchsorted(classes, examples.y)
+    return Examples(examples.x, np.where(examples.y >= 0, places, -1).astype(np.int32))
 
 
 def _scale(arrays: dict[str, np.ndarray]) -> float:

@@ -129,7 +129,7 @@ def _given_target(
     columns = read_table(name, header).columns
     shown = ", ".join(map(repr, columns[:20])) + (", ..." if len(columns) > 20 else "")
     raise ValueError(
-        f"`target` must name the column of the classes of {name}, one of {shown}; got None"
+        f"`target` must name the column of the classes of {name}, one of {shown}; it was not given"
     )
 
 

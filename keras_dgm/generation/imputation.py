@@ -6,7 +6,7 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
 
-from keras_dgm import checks, distributions
+from keras_dgm import checks, containers, distributions
 
 # The part of the steps that take every proposal, at the start.
 WARM_UP = 0.1
@@ -141,8 +141,8 @@ def check_observed(x, observed):
     Raises:
         ValueError: naming the argument, the rule and the value received.
     """
-    x = np.asarray(x)
-    observed = np.asarray(observed)
+    x = checks.check_numbers(x, argument="x", missing=True)
+    observed = containers.as_array(observed, "observed")
     if observed.dtype != bool:
         raise ValueError(f"`observed` must hold booleans, got dtype {observed.dtype}")
     if x.ndim < 2:

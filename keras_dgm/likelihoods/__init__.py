@@ -4,6 +4,7 @@
 subclasses `Likelihood` and is registered with `keras.saving.register_keras_serializable`.
 """
 
+from keras_dgm import checks
 from keras_dgm.likelihoods.base import Likelihood
 from keras_dgm.likelihoods.bernoulli import Bernoulli
 from keras_dgm.likelihoods.bounded_gaussian import BoundedGaussian
@@ -33,7 +34,8 @@ def get(identifier: str | Likelihood) -> Likelihood:
     if isinstance(identifier, str) and identifier in NAMES:
         return NAMES[identifier]()
     raise ValueError(
-        f"`likelihood` must be one of {tuple(NAMES)} or a Likelihood, got {identifier!r}"
+        f"`likelihood` must be one of {tuple(NAMES)} or a Likelihood, "
+        f"got {checks.shown(identifier)}"
     )
 
 

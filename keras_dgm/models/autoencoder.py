@@ -9,6 +9,7 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from keras_dgm import checks, distributions, networks
+from keras_dgm.activations import check_activation
 from keras_dgm.likelihoods import Likelihood
 from keras_dgm.models.base import DeepGenerativeModel, serialize
 
@@ -39,7 +40,7 @@ class Autoencoder(DeepGenerativeModel):
     ):
         super().__init__(latent_dim, likelihood=likelihood, **kwargs)
         self.hidden_units = checks.check_widths(hidden_units, argument="hidden_units")
-        self.activation = keras.activations.get(activation)
+        self.activation = check_activation(activation)
         self.encoder = networks.check_own(encoder, "encoder")
         self.decoder = networks.check_own(decoder, "decoder")
         self._own_networks = {"encoder": encoder, "decoder": decoder}

@@ -18,6 +18,9 @@ from keras_dgm.training.model import TrainableModel
 from keras_dgm.training.observation import Observation
 from keras_dgm.training.step import StepOutput
 
+# Of a layer of a saved model: 4 GiB.
+MOST_WEIGHTS = 2**30
+
 
 class Unsupported(ValueError):
     """What a model of this kind cannot do; the message says why."""
@@ -37,8 +40,11 @@ class DeepGenerativeModel(TrainableModel):
         seed: of the noise and of the order of the examples; None: a random one.
 
     Attributes:
+        class_names: K names of the classes; None: they have none.
         view: how the model sees x, a `View`.
     """
+
+    class_names: tuple[str, ...] | None = None
 
     def __init__(
         self,
@@ -181,7 +187,8 @@ class DeepGenerativeModel(TrainableModel):
             ValueError: if there are no networks yet.
         """
         self.check_built()
-        dataset = tf.data.Dataset.from_tensor_slices(arrays).batch(batch_size)
+        size = checks.check_positive_integer(batch_size, argument="batch_size")
+        dataset = tf.data.Dataset.from_tensor_slices(arrays).batch(size)
         return np.concatenate([function(*batch).numpy() for batch in dataset])
 
     def check_latent(self, z: Any, count: int) -> Any:
@@ -233,7 +240,8 @@ class DeepGenerativeModel(TrainableModel):
         Args:
             filepath: the folder to write.
             format: as of `keras.Model.export`, which does all but `"tf_saved_model"`.
-            class_names: K names for the answers of a classifier; None: the numbers from 0.
+            class_names: K names for the answers of a classifier; None: the model's own, or the
+                numbers from 0.
             image_shape: the (height, width) or (height, width, channels) of an example, for a
                 signature that takes PNG and JPEG files; None: there is none.
         """
@@ -243,7 +251,7 @@ class DeepGenerativeModel(TrainableModel):
             raise ValueError(
                 f"`export` of a SavedModel takes class_names and image_shape, got {args or kwargs}"
             )
-        saved_model.write(filepath, self, class_names, image_shape)
+        saved_model.write(filepath, self, class_names or self.class_names, image_shape)
 
     def get_config(self) -> dict[str, Any]:
         return {
@@ -254,8 +262,19 @@ class DeepGenerativeModel(TrainableModel):
             "preprocessor": serialize(self.preprocessor),
         }
 
+    def build_from_config(self, config: dict[str, Any]) -> None:
+        shape = config.get("input_shape") or ()
+        check_sizes(math.prod(n for n in shape[1:] if n), *widths_of(self.get_config()))
+        super().build_from_config(config)
+
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> "DeepGenerativeModel":
+        """The model of a config.
+
+        Raises:
+            ValueError: as the constructor, or if a layer would have more than `MOST_WEIGHTS`.
+        """
+        check_sizes(*widths_of(config))
         return cls(**{name: deserialize(value) for name, value in config.items()})
 
 
@@ -272,6 +291,28 @@ def registered(name: Any) -> type[DeepGenerativeModel]:
     if not (isinstance(found, type) and issubclass(found, DeepGenerativeModel)):
         raise ValueError(f"it must hold a model of keras_dgm, got {name!r}")
     return found
+
+
+def widths_of(config: dict[str, Any]) -> list[int]:
+    """The sizes in a model's config that its layers have."""
+    named = [config.get("num_classes"), config.get("latent_dim")]
+    hidden = config.get("hidden_units")
+    every = [*named, *(hidden if isinstance(hidden, (list, tuple)) else ())]
+    return [size for size in every if isinstance(size, int)]
+
+
+def check_sizes(*sizes: int) -> None:
+    """Refuse layers that no saved model has, before they take memory.
+
+    Raises:
+        ValueError: if a layer between two of these sizes has too many weights.
+    """
+    wide, next_wide = sorted([1, 1, *sizes])[-2:]
+    if wide * next_wide > MOST_WEIGHTS:
+        raise ValueError(
+            f"the config of a saved model must have layers of at most {MOST_WEIGHTS} weights, got "
+            f"one of {wide} x {next_wide}"
+        )
 
 
 def serialize(part: Any) -> Any:

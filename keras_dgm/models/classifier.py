@@ -1,6 +1,6 @@
 """What M2 and M1+M2 are for besides a bound: classes, features, samples of a class, analogies."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
@@ -28,6 +28,7 @@ class GenerativeClassifier(DeepGenerativeModel):
         num_classes: K.
         latent_dim: Z.
         likelihood: of the observation.
+        class_names: K texts, kept in the saved model; None: the classes have no names.
         **kwargs: as of `DeepGenerativeModel`.
     """
 
@@ -40,12 +41,20 @@ class GenerativeClassifier(DeepGenerativeModel):
     )
 
     def __init__(
-        self, num_classes: int, latent_dim: int, *, likelihood: str | Likelihood, **kwargs: Any
+        self,
+        num_classes: int,
+        latent_dim: int,
+        *,
+        likelihood: str | Likelihood,
+        class_names: Sequence[str] | None = None,
+        **kwargs: Any,
     ):
         super().__init__(latent_dim, likelihood=likelihood, **kwargs)
         if checks.check_positive_integer(num_classes, argument="num_classes") < 2:
             raise ValueError(f"`num_classes` must be at least 2, got {num_classes}")
         self.num_classes = num_classes
+        if class_names is not None:
+            self.class_names = checks.check_names(class_names, num_classes=num_classes)
         self.labeled_loss_tracker = keras.metrics.Mean(name="labeled_loss")
 
     # What a subclass defines.
@@ -149,8 +158,6 @@ class GenerativeClassifier(DeepGenerativeModel):
 
     def check_data(self, x: Any, y: Any, sample_weight: Any) -> tuple[np.ndarray, Any, Any]:
         x, y, sample_weight = super().check_data(x, y, sample_weight)
-        if y is None:
-            raise ValueError("`y` must be integers, -1 where the label is unknown; got None")
         y = checks.check_labels(y, num_classes=self.num_classes, length=len(x))
         return x, y, sample_weight
 
@@ -161,7 +168,7 @@ class GenerativeClassifier(DeepGenerativeModel):
             ValueError: if there are no arrays of labels, or a class or weight is none.
         """
         if y is None:
-            raise ValueError("`class_weight` must be given with an array `y`, got None")
+            raise ValueError("`class_weight` must be given with an array `y`; there is none")
         y = checks.check_labels(y, num_classes=self.num_classes)
         if not set(class_weight) <= set(range(self.num_classes)):
             raise ValueError(
@@ -303,4 +310,8 @@ class GenerativeClassifier(DeepGenerativeModel):
         )
 
     def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "num_classes": self.num_classes}
+        return {
+            **super().get_config(),
+            "num_classes": self.num_classes,
+            "class_names": self.class_names,
+        }

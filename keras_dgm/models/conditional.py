@@ -67,7 +67,8 @@ class ConditionalM1(Autoencoder):
             or columns.min() < 0
         ):
             raise ValueError(
-                f"`condition` must be different integers from 0 up, at least one, got {condition!r}"
+                f"`condition` must be different integers from 0 up, at least one, "
+                f"got {checks.shown(condition)}"
             )
         self.condition = columns.tolist()
 
@@ -134,8 +135,7 @@ class ConditionalM1(Autoencoder):
             num_samples: S, draws of z from p(z) for each example.
             z: array [S, Z] in their place, the same for every example; None: they are drawn.
         """
-        x = np.array(x, np.float32)
-        x = x.reshape(len(x), -1)
+        x = checks.check_features(x, width=self.input_dim, missing=True).copy()
         x[:, np.setdiff1d(np.arange(x.shape[1]), self.condition)] = 0
         c = self.given(self.check_features(x))[:, None]  # [N, 1, C]
         S = checks.check_positive_integer(

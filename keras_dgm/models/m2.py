@@ -9,6 +9,7 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from keras_dgm import bounds, checks, distributions, networks
+from keras_dgm.activations import check_activation
 from keras_dgm.class_sums import sum_and_sample
 from keras_dgm.likelihoods import Likelihood
 from keras_dgm.models.base import serialize
@@ -49,6 +50,7 @@ class M2(GenerativeClassifier):
         likelihood: p(x|y,z), a name of `keras_dgm.likelihoods.NAMES` or a `Likelihood`:
             `"bernoulli"` or `"bounded_gaussian"` for x in [0, 1], `"gaussian"` for real x.
         missing: whether NaN in x is a missing entry.
+        class_names: K texts, kept in the saved model and given to what it is exported to.
         weight_prior: add a N(0, 1) prior over the weights (MAP estimation), as the paper's code.
         classifier: a Keras model of your own from x [B, D] to the logits of q(y|x), [B, K].
         encoder: a Keras model of your own from [x, one-hot y], [B, D] and [B, K], to [B, 2 Z],
@@ -103,7 +105,7 @@ class M2(GenerativeClassifier):
                 f"`class_prior` must be {EMPIRICAL!r}, None or numbers, got {class_prior!r}"
             )
         self.class_prior = class_prior
-        self.activation = keras.activations.get(activation)
+        self.activation = check_activation(activation)
         own = {"classifier": classifier, "encoder": encoder, "decoder": decoder}
         for name, network in own.items():
             networks.check_own(network, name)

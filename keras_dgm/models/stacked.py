@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 from sklearn.preprocessing import StandardScaler
 
-from keras_dgm import bounds, distributions, networks
+from keras_dgm import bounds, checks, distributions, networks
 from keras_dgm.models.base import DeepGenerativeModel, serialize
 from keras_dgm.models.classifier import GenerativeClassifier
 from keras_dgm.models.m1 import M1
@@ -38,6 +38,7 @@ class StackedM1M2(GenerativeClassifier):
         latent_dim: the size of z2. No larger than needed: a model with room to spare in z2 can
             ignore y.
         hidden_units: widths of the hidden layers of each of M2's three networks.
+        class_names: K texts, as of `M2`.
         alpha, class_sum, class_prior, activation, classifier, encoder, decoder, weight_prior: as
             of `M2`, whose x is z1.
         active_dims: indices of the dimensions of z1 that M2 models; None: found by `fit`.
@@ -68,6 +69,7 @@ class StackedM1M2(GenerativeClassifier):
         hidden_units: Sequence[int] = (500,),
         *,
         active_dims: Sequence[int] | None = None,
+        class_names: Sequence[str] | None = None,
         weight_prior: bool = False,
         seed: int | None = None,
         dtype: Any = None,
@@ -76,7 +78,7 @@ class StackedM1M2(GenerativeClassifier):
         **m2_options: Any,
     ):
         if not isinstance(m1, M1) or not m1.built:
-            raise ValueError(f"`m1` must be an M1 that has been fitted, got {m1!r}")
+            raise ValueError(f"`m1` must be an M1 that has been fitted, got {checks.shown(m1)}")
         for of_x in ("likelihood", "missing", "preprocessor"):
             if of_x in m2_options:
                 raise ValueError(f"`{of_x}` is that of `m1`, got {m2_options[of_x]!r} beside it")
@@ -92,6 +94,7 @@ class StackedM1M2(GenerativeClassifier):
             num_classes,
             latent_dim,
             likelihood="gaussian",
+            class_names=class_names,
             weight_prior=weight_prior,
             seed=seed,
             dtype=dtype,

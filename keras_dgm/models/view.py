@@ -78,13 +78,19 @@ class View:
     def observe(self, x: Any, dtype: Any) -> Observation:
         """What is modelled of raw data x [B, D] or [B, ...], in floats of this type."""
         x = tf.convert_to_tensor(x)
-        if x.shape.rank != 2:
-            x = tf.reshape(x, [tf.shape(x)[0], math.prod(x.shape[1:])])
-        if self.input_dim not in (None, x.shape[-1]):
+        is_known = x.shape.rank is not None and None not in x.shape[1:]
+        width = math.prod(x.shape[1:]) if is_known else self.input_dim
+        if width is None:
+            raise ValueError(
+                f"`x` must have a known number of features an example, got shape {x.shape}"
+            )
+        if self.input_dim not in (None, width):
             raise ValueError(
                 f"`x` must have {self.input_dim} features an example, as when the model was "
-                f"built, got {x.shape[-1]}"
+                f"built, got {width}"
             )
+        if not is_known or x.shape.rank != 2:
+            x = tf.reshape(x, [tf.shape(x)[0], width])
         x = tf.cast(x, dtype)
         return Observation(x if self.preprocessor is None else self.preprocessor(x))
 

@@ -3,11 +3,16 @@
 import contextlib
 import json
 import os
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+# The most bytes of a JSON file in a .keras file, and how many times its size its content may be.
+MAX_JSON = 2**26
+MAX_INFLATION = 100
 
 # What a process that was killed leaves of a file that it was writing.
 TEMPORARY = "tmp-"
@@ -87,3 +92,28 @@ def _sync(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def check_model_file(path: str | os.PathLike, argument: str) -> None:
+    """Refuse a `.keras` file whose content takes memory out of proportion, before it is read.
+
+    Args:
+        path: of the file.
+        argument: what is at fault, in the error message.
+
+    Raises:
+        ValueError: if it is no zip archive, or its content is far larger than the file.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            sizes = {member.filename: member.file_size for member in archive.infolist()}
+    except Exception as error:  # zipfile fails in many ways on bytes that are not its own
+        raise ValueError(f"`{argument}` must be a .keras file, got {path}: {error}") from None
+    size = os.path.getsize(path)
+    largest = {name: n for name, n in sizes.items() if name.endswith(".json") and n > MAX_JSON}
+    if largest or sum(sizes.values()) > MAX_INFLATION * size:
+        raise ValueError(
+            f"`{argument}` must be a .keras file of at most {MAX_INFLATION} times its size, with "
+            f"JSON of at most {MAX_JSON >> 20} MB, got {path} of {size} bytes, which holds "
+            f"{sum(sizes.values())}"
+        )

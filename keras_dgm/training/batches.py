@@ -1,18 +1,19 @@
 """What `fit`, `evaluate` and `predict` are given, as batches of what a model observes."""
 
+import contextlib
 import math
 import warnings
 from collections.abc import Iterator
 from typing import Any
 
-import keras
 import numpy as np
 import tensorflow as tf
 
 from keras_dgm import checks
 from keras_dgm.data import batches
-from keras_dgm.training.facts import DataFacts
+from keras_dgm.training.facts import DataFacts, labels_of
 from keras_dgm.training.observation import Observation
+from keras_dgm.training.stream import DATASETS, Stream
 
 # Examples that are observed at a time, and that a class sum is judged by.
 PART = 2000
@@ -33,7 +34,7 @@ def of(
     Raises:
         ValueError: naming the argument, the rule and the value received.
     """
-    if not isinstance(x, (tf.data.Dataset, keras.utils.PyDataset)):
+    if not isinstance(x, DATASETS):
         x, y, sample_weight = model.check_data(x, y, sample_weight)
         return Arrays(model, x, y, sample_weight, steps)
     for name, value in {"y": y, "sample_weight": sample_weight}.items():
@@ -44,9 +45,15 @@ def of(
     return Stream(model, x, steps)
 
 
-def labels_of(x: np.ndarray, y: np.ndarray | None) -> np.ndarray:
-    """y, or that all labels are unknown."""
-    return np.full(len(x), -1) if y is None else y
+def size_of_batch(batch_size: int | None, argument: str = "batch_size") -> int:
+    """A size of batches that a caller asked for; None: 32.
+
+    Raises:
+        ValueError: if it is no positive integer.
+    """
+    return checks.check_positive_integer(
+        32 if batch_size is None else batch_size, argument=argument
+    )
 
 
 class Arrays:
@@ -156,9 +163,7 @@ class Arrays:
         Raises:
             ValueError: if a batch cannot be divided among the replicas, or cannot hold so many.
         """
-        batch_size = checks.check_positive_integer(
-            32 if batch_size is None else batch_size, argument="batch_size"
-        )
+        batch_size = size_of_batch(batch_size)
         replicas = self.model.distribute_strategy.num_replicas_in_sync
         if batch_size % replicas:
             raise ValueError(
@@ -197,14 +202,20 @@ class Arrays:
 
     def epochs_of(self, steps: int, batch_size: int | None) -> int:
         """How many passes over the data `steps` batches are."""
-        return steps // math.ceil(len(self.x) / (batch_size or 32))
+        return steps // math.ceil(len(self.x) / size_of_batch(batch_size))
 
     def evaluation(self, batch_size: int | None, default: int | None = None) -> tf.data.Dataset:
         """Batches in the order of the arrays; of `default` examples where no size is given."""
-        batch_size = checks.check_positive_integer(
-            batch_size or default or 32, argument="batch_size"
-        )
+        batch_size = size_of_batch(default if batch_size is None else batch_size)
         return batches.evaluation_batches(self._tensors(self.sample_weight), batch_size)
+
+    @contextlib.contextmanager
+    def watched(self, batch_size: int | None) -> Iterator[tf.data.Dataset]:
+        """What `evaluation` gives: arrays have been checked when they came in."""
+        yield self.evaluation(batch_size)
+
+    def check(self) -> None:
+        """Nothing, for the same reason."""
 
     def warn_without_labels(self, argument: str) -> None:
         """Warn where nothing can be said of the classes, which would be a mean over nothing."""
@@ -219,114 +230,3 @@ class Arrays:
         """The parts of a batch up to the last that there is: Keras cannot distribute a None."""
         parts = (self.observed(), self.y, sample_weight)
         return parts[: max(i for i, part in enumerate(parts, 1) if part is not None)]
-
-
-class Stream:
-    """Batches that come from elsewhere: a `tf.data.Dataset` or a `PyDataset`.
-
-    Args:
-        model: what `of` was given.
-        dataset: of x, (x, y) or (x, y, sample_weight).
-        steps: how many batches make an epoch; None: all.
-    """
-
-    def __init__(self, model: Any, dataset: Any, steps: int | None):
-        self.model = model
-        self.dataset = dataset
-        self.steps = steps
-
-    @property
-    def input_shape(self) -> tuple[int | None, ...]:
-        """Of a batch."""
-        x, _ = next(self._checked())
-        return (None, *x.shape[1:])
-
-    def split(self, fraction: float) -> Any:
-        """Refuses: a dataset cannot be split."""
-        raise ValueError(
-            "`validation_split` must be 0 with a dataset, which cannot be split; give "
-            f"`validation_data`; got {fraction}"
-        )
-
-    def labeled_part(self, steps: int) -> Any:
-        """Refuses: which examples are labelled is known once all have been read."""
-        raise ValueError(
-            "`labels_first` must be 0 with a dataset; fit arrays, or do so in two steps"
-        )
-
-    def weighted(self) -> "Stream":
-        """The dataset as it is: its weights are its own."""
-        return self
-
-    def facts(self, num_classes: int) -> DataFacts:
-        """How many examples and labels there are: the data is read, and checked, once."""
-        return DataFacts.of((labels_of(x, y) for x, y in self._checked()), num_classes)
-
-    def observations(self) -> Iterator[Observation]:
-        """What the model observes, batch by batch."""
-        return (self.model.observe(x) for x, _ in self._checked())
-
-    def some(self) -> Observation:
-        """Of the first batch."""
-        return next(self.observations())
-
-    def training(
-        self,
-        batch_size: int | None,
-        seed: int,
-        epoch: tf.Variable,
-        shuffle: bool,
-        first: int = 0,
-        labels_per_batch: int | None = None,
-    ) -> Any:
-        """The dataset as it is: its batches and their order are its own."""
-        if labels_per_batch is not None:
-            raise ValueError(
-                "`labels_per_batch` must be None with a dataset, which has batches, "
-                f"got {labels_per_batch}"
-            )
-        return self.evaluation(batch_size)
-
-    def epochs_of(self, steps: int, batch_size: int | None) -> int:
-        """None that anything depends on."""
-        return 0
-
-    def evaluation(self, batch_size: int | None, default: int | None = None) -> Any:
-        """The dataset as it is.
-
-        Raises:
-            ValueError: if a size of batches is given.
-        """
-        if batch_size is not None:
-            raise ValueError(
-                f"`batch_size` must be None with a dataset, which has batches, got {batch_size}"
-            )
-        return self.dataset
-
-    def warn_without_labels(self, argument: str) -> None:
-        """Nothing: what a dataset holds is known once it has been read."""
-
-    def _checked(self) -> Iterator[tuple[np.ndarray, np.ndarray | None]]:
-        """Batches (x, y): all of them, or `steps` where nobody knows how many.
-
-        Raises:
-            ValueError: if there is no end, or a batch is not what the model takes.
-        """
-        for batch in self._batches():
-            x, y, _ = self.model.check_data(*keras.utils.unpack_x_y_sample_weight(batch))
-            yield x, y
-
-    def _batches(self) -> Any:
-        if isinstance(self.dataset, keras.utils.PyDataset):
-            length = self.dataset.num_batches
-            endless = length is None
-        else:
-            length = self.dataset.cardinality().numpy()
-            endless = length == tf.data.INFINITE_CARDINALITY
-        if endless and self.steps is None:
-            raise ValueError("`steps_per_epoch` must be given with an endless dataset, got None")
-        if isinstance(self.dataset, keras.utils.PyDataset):
-            count: Any = self.steps if length is None else length
-            return (self.dataset[i] for i in range(count))
-        known = length >= 0 or self.steps is None
-        return self.dataset if known else self.dataset.take(self.steps)

@@ -53,3 +53,8 @@ class DataFacts:
                 "these",
                 stacklevel=4,
             )
+
+
+def labels_of(x: np.ndarray, y: np.ndarray | None) -> np.ndarray:
+    """y, or that all labels are unknown."""
+    return np.full(len(x), -1) if y is None else y

@@ -8,11 +8,13 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from keras_dgm.training import batches, finite
+from keras_dgm.training import metrics as class_metrics
 from keras_dgm.training.callbacks import CountEpochs, StopNotFinite
 from keras_dgm.training.facts import DataFacts
 from keras_dgm.training.observation import Observation
 from keras_dgm.training.replicas import first_batch, over_workers, reported
 from keras_dgm.training.step import StepOutput, TrainingStep, steps_taken
+from keras_dgm.training.stream import DATASETS, Stream
 
 
 class TrainableModel(keras.Model):
@@ -123,7 +125,9 @@ class TrainableModel(keras.Model):
             optimizer: any Keras optimizer.
             loss: None.
             metrics: Keras metrics of (y, q(y|x)), of a model with classes; they see the labelled
-                examples only, with their sample weights.
+                examples only, with their sample weights. Those of Keras that want one-hot y, as
+                `AUC` (of all K columns at once), `Precision` or `F1Score`, get it; one of your
+                own sees integers.
             weighted_metrics: the same as `metrics`.
             jit_compile: `"auto"` on a CPU compiles the arithmetic of a step with XLA and leaves
                 the drawing of noise outside; True compiles whole steps; False compiles nothing.
@@ -142,9 +146,13 @@ class TrainableModel(keras.Model):
             raise ValueError(
                 f"`metrics` must be None: {self.title} predicts no class, got {asked!r}"
             )
+        if self.num_classes is not None:
+            asked = class_metrics.of_classes(asked, self.num_classes)
         super().compile(
             optimizer=optimizer, weighted_metrics=asked or None, jit_compile=jit_compile, **kwargs
         )
+        # keras.wrappers ask for one; what they cannot do, `fit` then says in its own words.
+        self.loss = f"the bound of {self.title}"
         self._asked_jit_compile = jit_compile
         self.step.configure(jit_compile)
 
@@ -213,13 +221,16 @@ class TrainableModel(keras.Model):
                 range of the batch.
         """
         self._assert_compile_called("fit")
+        batches.size_of_batch(batch_size)
+        batches.size_of_batch(validation_batch_size, "validation_batch_size")
         if class_weight is not None:
             sample_weight = self.weigh_classes(class_weight, y, sample_weight)
         train = batches.of(self, x, y, sample_weight, steps_per_epoch)
         held_out = None
         if validation_data is not None:
-            validation = keras.utils.unpack_x_y_sample_weight(validation_data)
-            held_out = batches.of(self, *validation)
+            x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(validation_data)
+            held_out = batches.of(self, x, y, sample_weight, validation_steps)
+            held_out.check()
         elif validation_split:
             train, held_out = train.split(validation_split)
         self.learn_facts(train)
@@ -277,33 +288,67 @@ class TrainableModel(keras.Model):
         Labelled examples enter with -L(x, y), the others with -U(x), and the cross-entropy with its
         mean over all that are labelled: `loss` is that of the data, however it is cut into batches.
         """
-        if not kwargs:  # As `fit` calls it, the data has been taken care of.
-            data = batches.of(self, x, y, sample_weight, steps)
-            data.warn_without_labels("x")
-            if not self.built:
-                self._build_once(data.input_shape)
-            x = data.evaluation(batch_size)
-        return super().evaluate(
-            x, verbose=verbose, steps=steps, callbacks=callbacks, return_dict=return_dict, **kwargs
-        )
+        options = {"verbose": verbose, "steps": steps, "callbacks": callbacks, **kwargs}
+        if kwargs:  # As `fit` calls it, the data has been taken care of.
+            return super().evaluate(x, return_dict=return_dict, **options)
+        batches.size_of_batch(batch_size)
+        data = batches.of(self, x, y, sample_weight, steps)
+        data.warn_without_labels("x")
+        if not self.built:
+            self._build_once(data.input_shape)
+        with data.watched(batch_size) as watched:
+            return super().evaluate(watched, return_dict=return_dict, **options)
 
-    def predict(self, x: Any, *args: Any, **kwargs: Any) -> Any:
-        """As `keras.Model.predict`; arrays are checked as by `fit`."""
-        if not isinstance(x, (tf.data.Dataset, keras.utils.PyDataset)):
-            x = self.check_features(x)
-        return super().predict(x, *args, **kwargs)
+    def predict(
+        self,
+        x: Any,
+        batch_size: int | None = None,
+        verbose: Any = "auto",
+        steps: int | None = None,
+        callbacks: Any = None,
+    ) -> Any:
+        """As `keras.Model.predict`; arrays and the batches of datasets are checked as by `fit`."""
+        size = batches.size_of_batch(batch_size)
+        options = {"verbose": verbose, "steps": steps, "callbacks": callbacks}
+        if not isinstance(x, DATASETS):
+            return super().predict(self.check_features(x), batch_size=size, **options)
+        stream = Stream(self, x, steps, lambda x, *_: (self.check_features(x),))
+        with stream.watched(batch_size) as watched:
+            return super().predict(watched, **options)
 
-    def train_on_batch(self, *args: Any, **kwargs: Any) -> Any:
+    def __call__(self, x: Any, *args: Any, **kwargs: Any) -> Any:
+        """As of `keras.Model`; outside of a graph, x is checked as by `fit`."""
+        if tf.executing_eagerly() and not isinstance(x, keras.KerasTensor):
+            checked = self.check_features(x)
+            # In its own precision, and differentiable.
+            is_exact = tf.is_tensor(x) or (type(x) is np.ndarray and x.dtype.kind == "f")
+            x = x if is_exact else checked
+        return super().__call__(x, *args, **kwargs)
+
+    def predict_on_batch(self, x: Any) -> Any:
+        """As `keras.Model.predict_on_batch`; x is checked as by `fit`."""
+        return super().predict_on_batch(self.check_features(x))
+
+    def test_on_batch(
+        self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False
+    ) -> Any:
+        """As `keras.Model.test_on_batch`; the arrays are checked as by `fit`."""
+        return super().test_on_batch(*self.check_data(x, y, sample_weight), return_dict=return_dict)
+
+    def train_on_batch(
+        self, x: Any, y: Any = None, sample_weight: Any = None, *args: Any, **kwargs: Any
+    ) -> Any:
         """A step, as `keras.Model.train_on_batch`, on a batch of the data that `fit` has seen.
 
         Raises:
-            ValueError: if `fit` has not counted the examples and their labels.
+            ValueError: if `fit` has not counted the examples and their labels, or as of `fit`.
         """
         if self.facts is None:
             raise ValueError(
                 "`train_on_batch` must follow `fit`, which counts the examples and their labels"
             )
-        return super().train_on_batch(*args, **kwargs)
+        data = self.check_data(x, y, sample_weight)
+        return super().train_on_batch(*data, *args, **kwargs)
 
     def train_step(self, data: Any) -> dict[str, tf.Tensor]:
         self.step.train(data)
@@ -363,6 +408,19 @@ class TrainableModel(keras.Model):
         return -tf.math.log(-tf.math.log(tf.maximum(self.draw_uniform(shape), smallest)))
 
     # Saving.
+
+    def save(self, filepath: Any, *args: Any, **kwargs: Any) -> None:
+        """As `keras.Model.save`, to a `.keras` file.
+
+        Raises:
+            ValueError: if it is to be an HDF5 file.
+        """
+        if str(filepath).endswith((".h5", ".hdf5")):
+            raise ValueError(
+                f"`filepath` must end in .keras, got {str(filepath)!r}: what a model knows of its "
+                "data has no place in HDF5; `save_weights` writes a .weights.h5"
+            )
+        super().save(filepath, *args, **kwargs)
 
     def save_own_variables(self, store: Any) -> None:
         super().save_own_variables(store)

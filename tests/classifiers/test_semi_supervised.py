@@ -77,6 +77,7 @@ def test_texts_missing_entries_and_unknown_labels(blobs):
         ([True, None, False], [False, True], [1, -1, 0]),
         (["b", "", "a"], ["a", "b"], [1, -1, 0]),
         (["b", -1, "a"], ["a", "b"], [1, -1, 0]),
+        (["b", "<NA>", "a"], ["a", "b"], [1, -1, 0]),
         (["b", np.nan, "a"], ["a", "b"], [1, -1, 0]),
         (pd.Series(["b", pd.NA, "a"], dtype="string"), ["a", "b"], [1, -1, 0]),
     ],
@@ -97,6 +98,9 @@ def test_labels_as_people_have_them(y, classes, labels):
         ([0.5, 1.5, 2.0], r"`y` must hold classes: whole numbers or texts, got 0\.5"),
         ([1, 2], "`y` must have one label for each of the 3 rows"),
         (["a", 1, None], "`y` must hold numbers or texts, not both"),
+        (np.array(["a", "b", -1]), "`y` must hold names of classes, got the text '-1', which"),
+        ([1.0, np.inf, 2.0], "`y` must hold classes: .* got an infinite one"),
+        (None, "the target y is None"),
     ],
 )
 def test_bad_labels(y, message):

@@ -150,6 +150,51 @@ def test_strings_and_other_integers_are_classes():
     assert by_number.classes_.tolist() == [0, 10, 20]
 
 
+@pytest.mark.parametrize("unknown", [None, "", np.nan])
+def test_labels_that_are_not_there(unknown):
+    X, y = make_blobs(60, 2, centers=3, random_state=3)
+    few = hide(y, 5)
+    names = np.array([*"abc", unknown], object)[few]
+
+    by_name = TransductiveSVM(random_state=0).fit(X, names)
+    by_number = TransductiveSVM(random_state=0).fit(X, few)
+
+    assert by_name.classes_.tolist() == ["a", "b", "c"]
+    np.testing.assert_array_equal(by_name.decision_function(X), by_number.decision_function(X))
+
+
+@pytest.mark.parametrize("text", ["-1", "nan"])
+def test_a_number_that_has_become_a_text_is_no_class(text):
+    with pytest.raises(ValueError, match=f"`y` must hold names of classes, got the text {text!r}"):
+        TransductiveSVM().fit([[0.0], [1.0], [2.0]], np.array(["a", "b", text]))
+
+
+@pytest.mark.parametrize("classes", [2, 3])
+def test_probabilities_follow_the_decision_function(classes):
+    X, y = make_blobs(60, 2, centers=classes, random_state=3)
+    tsvm = TransductiveSVM(random_state=0).fit(X, hide(y, 5))
+
+    probs = tsvm.predict_proba(X)
+
+    assert probs.shape == (60, classes)
+    np.testing.assert_allclose(probs.sum(axis=1), 1)
+    np.testing.assert_array_equal(tsvm.classes_[probs.argmax(axis=1)], tsvm.predict(X))
+
+
+def test_the_score_is_that_of_labelled_rows():
+    X, y = make_blobs(60, 2, centers=3, cluster_std=3.0, random_state=3)
+    tsvm = TransductiveSVM(random_state=0).fit(X, hide(y, 5))
+    half = np.where(np.arange(60) % 2, y, -1)
+
+    assert tsvm.score(X, half) == np.mean(tsvm.predict(X[1::2]) == y[1::2])
+    weights = np.where(np.arange(60) < 30, 1.0, 0.0)
+    assert tsvm.score(X, half, weights) == np.mean(tsvm.predict(X[1:30:2]) == y[1:30:2])
+    with pytest.raises(ValueError, match="`y` must hold a label"):
+        tsvm.score(X, np.full(60, -1))
+    with pytest.raises(ValueError, match="`y` must hold labels as `fit` has seen them, got '"):
+        tsvm.score(X, y.astype(str))
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -99,6 +99,36 @@ def test_class_names(save):
     assert (data.class_names, data.num_classes) == (tuple(names), 6)
 
 
+@pytest.mark.parametrize(
+    ("y", "names"),
+    [
+        (Y + 1, ("1", "2", "3", "4", "5")),
+        (np.where(Y < 3, Y, -1) * 1000, ("0", "1000", "2000")),
+        (np.where(Y == 2, -1, Y), ("0", "1", "3", "4")),
+    ],
+)
+def test_labels_with_gaps_are_renumbered_and_keep_their_names(save, y, names):
+    y = np.where(y < 0, -1, y)
+    with pytest.warns(UserWarning, match="`y` has no label .* become the classes 0 to"):
+        data = load(save(x=X, y=y, x_test=X, y_test=y, x_valid=X[:5], y_valid=y[:5]))
+
+    assert data.class_names == names
+    numbers = np.array([*map(int, names), -1])
+    np.testing.assert_array_equal(numbers[data.y_train], y)
+    np.testing.assert_array_equal(numbers[data.y_test], y)
+    np.testing.assert_array_equal(numbers[data.y_valid], y[:5])
+
+
+def test_whole_floats_and_missing_labels_of_a_file(save):
+    y = np.where(np.arange(100) < 50, Y, np.nan)
+
+    data = load(save(x=X, y=y, x_test=X, y_test=Y.astype(np.float32)))
+
+    assert data.num_classes == 5
+    np.testing.assert_array_equal(data.y_test, Y)
+    assert np.count_nonzero(data.y_train < 0) == 50
+
+
 def test_one_label_a_class_leaves_nothing_to_hold_out(save):
     y = np.full(100, -1)
     y[:3] = [0, 1, 2]
@@ -163,11 +193,18 @@ NAN = np.where(np.arange(600).reshape(100, 6) == 13, np.nan, X)
         ({"x": X[:0]}, "`x` must not be empty"),
         ({"x": X[0]}, r"`x` must have shape \[N, D\]"),
         ({"x": X.astype(str)}, "`x` must hold real numbers"),
-        ({"x": X, "y": Y.astype(float)}, "`y` must have an integer dtype.*got dtype float64"),
+        ({"x": X, "y": Y + 0.5}, "`y` must hold integers, -1 .*, got 0.5 at index 0"),
         ({"x": X, "y": Y - 2}, r"`y` must hold integers from -1 \(unlabelled\).*got -2 at index 0"),
         ({"x": X, "y": Y[:50]}, "`y` must have one label for each of the 100 examples, got 50"),
         ({"x": X, "y": np.eye(5, dtype=int)[Y]}, "`y` must have shape.*argmax"),
-        ({"x": X, "y": Y * 1000}, "`y` must number the classes 0, 1, 2, ..., got label 4000"),
+        (
+            {"x": X, "y": np.arange(100) + 7},
+            "`y` must hold fewer classes than labels, got 100 diff",
+        ),
+        (
+            {"x": X, "y": Y + 1, "class_names": np.array(list("abcde"))},
+            "`y` must hold integers from -1 .* to 4, got 5 at index 4; .* from 0: subtract 1",
+        ),
         ({"x": X, "x_test": X[:, :5]}, "`x_test` must have 6 features an example, got 5"),
         ({"x": X, "x_valid": X[:0]}, "`x_valid` must not be empty"),
         ({"x": X, "x_valid": X, "y_valid": Y[:9]}, "`y_valid` must have one label for each"),

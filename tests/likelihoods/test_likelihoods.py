@@ -313,7 +313,7 @@ def test_names():
     ("make", "message"),
     [
         (lambda: likelihoods.get("normal"), "`likelihood` must be one of .* got 'normal'"),
-        (lambda: likelihoods.get(None), "`likelihood` must be one of .* got None"),
+        (lambda: likelihoods.get(None), "`likelihood` must be one of .* got no value"),
         *((lambda s=s: Gaussian(s), f"`scale` must be positive and finite, got {s}")
           for s in (0.0, -1.0, float("nan"), float("inf"))),
         (lambda: BoundedGaussian(0.0), "`scale` must be positive and finite, got 0.0"),

@@ -5,8 +5,31 @@ import keras
 import numpy as np
 import pytest
 from builders import D, K, Z
+from sklearn.preprocessing import StandardScaler
 
 import keras_dgm as dgm
+
+
+def of_ones_own(x):
+    return keras.ops.relu(x)
+
+
+def relu(x):
+    """Not that of Keras, which its name leads to."""
+    return -keras.ops.relu(x)
+
+
+def two_outputs():
+    x = keras.Input([D])
+    return keras.Model(x, [keras.layers.Dense(Z)(x), keras.layers.Dense(Z)(x)])
+
+
+class TwoOutputs(keras.layers.Layer):
+    """That says so once it is asked for shapes."""
+
+    def compute_output_shape(self, input_shape):
+        return (None, Z), (None, Z)
+
 
 M1_ARGUMENTS = [
     ({"latent_dim": 0}, "`latent_dim` must be an integer of at least 1, got 0"),
@@ -15,6 +38,16 @@ M1_ARGUMENTS = [
     ({"hidden_units": (5, 0)}, "`hidden_units` must be an integer of at least 1, got 0"),
     ({"likelihood": "normal"}, r"`likelihood` must be one of \('bernoulli', .* got 'normal'"),
     ({"likelihood": 0.1}, r"`likelihood` must be one of \('bernoulli', .* got 0.1"),
+    ({"preprocessor": StandardScaler()}, "`preprocessor` must be a Keras layer .*Standardize"),
+    ({"preprocessor": keras.layers.Rescaling(2.0)}, "`preprocessor` must be .* method `inverse`"),
+    ({"preprocessor": np.log}, "`preprocessor` must be a Keras layer with a method `inverse`"),
+    ({"encoder": len}, "`encoder` must be a Keras model or layer, got <built-in"),
+    ({"decoder": "mlp"}, "`decoder` must be a Keras model or layer, got 'mlp'"),
+    ({"encoder": two_outputs()}, "`encoder` must have one output, got .* with 2: .*Concatenate"),
+    ({"activation": "sotfplus"}, "`activation` must be the name of .* got 'sotfplus'"),
+    ({"activation": lambda x: x}, "`activation` must be one that a saved model can be loaded"),
+    ({"activation": of_ones_own}, "`activation` must be .* `keras.saving.register_keras_seria"),
+    ({"activation": relu}, "`activation` must be one that a saved model can be loaded with"),
 ]
 M2_ARGUMENTS = [
     *M1_ARGUMENTS,
@@ -22,6 +55,9 @@ M2_ARGUMENTS = [
     ({"num_classes": 1}, "`num_classes` must be at least 2, got 1"),
     ({"num_classes": "3"}, "`num_classes` must be an integer of at least 1, got '3'"),
     ({"hidden_units": ()}, r"`hidden_units` must be a sequence of at least 1 .* got \(\)"),
+    ({"class_names": ["a", "b"]}, r"`class_names` must be 3 texts, got \['a', 'b'\]"),
+    ({"class_names": "abc"}, "`class_names` must be 3 texts, got 'abc'"),
+    ({"class_names": [0, 1, 2]}, "`class_names` must be 3 texts, got"),
     ({"alpha": -0.1}, "`alpha` must be finite and not negative, got -0.1"),
     ({"alpha": float("nan")}, "`alpha` must be finite and not negative, got nan"),
     ({"alpha": float("inf")}, "`alpha` must be finite and not negative, got inf"),
@@ -44,6 +80,36 @@ def test_bad_arguments_of_m1(arguments, message):
 def test_bad_arguments_of_m2(arguments, message):
     with pytest.raises(ValueError, match=message):
         dgm.M2(**{"num_classes": K, **arguments})
+
+
+@pytest.mark.parametrize("make", [builders.m1, builders.m2])
+def test_a_layer_of_two_outputs(make):
+    with pytest.raises(ValueError, match=r"`encoder` must have one output, got .* with the shapes"):
+        make(encoder=TwoOutputs())
+
+
+@keras.saving.register_keras_serializable()
+def registered_activation(x):
+    return keras.ops.tanh(x) * 2
+
+
+@pytest.mark.parametrize(
+    "activation", [registered_activation, keras.activations.gelu, keras.layers.LeakyReLU(0.2), None]
+)
+def test_activations_that_can_be_loaded(activation):
+    config = dgm.M1(2, (4,), activation=activation).get_config()
+
+    assert callable(dgm.M1.from_config(config).activation)
+
+
+def test_normalization_of_keras_has_an_inverse():
+    x, y = builders.examples()
+    scale = keras.layers.Normalization()
+    scale.adapt(10 * x + 3)
+    model = builders.m2(likelihood="gaussian", preprocessor=scale)
+    model.fit(10 * x + 3, y, verbose=0)
+
+    assert np.abs(model.generate([0, 1, 2]).mean() - (10 * x + 3).mean()) < 10
 
 
 @pytest.mark.parametrize("name", ["encoder", "decoder"])

@@ -28,18 +28,19 @@ BAD_X = {
     "empty": (X[:0], r"`x` must not be empty, got shape \(0, 6\)"),
     "a vector": (X[:, 0], r"`x` must have shape \[N, D\] or \[N, ...\].* got shape \(30,\)"),
     "text": (X.astype(str), "`x` must hold real numbers, got dtype <U"),
-    "missing": (None, "`x` must hold real numbers, got dtype object"),
+    "missing": (None, "`x` must be an array with one row an example; it is missing"),
 }
 BAD_Y = {
     "too high": (np.where(Y == 0, K, Y), r"`y` must hold integers from -1 .* to 2, got 3 at index"),
     "too low": (np.where(Y == 0, -2, Y), r"`y` must hold integers from -1 .* to 2, got -2 at"),
-    "floats": (Y.astype(np.float32), "`y` must have an integer dtype.* got dtype float32"),
+    "fractions": (Y + 0.5, "`y` must hold integers, -1 where .* unknown, got 0.5 at index 0"),
+    "texts": (np.array(["a", "b", "c"])[Y], "`y` must hold integers.*the text .*: `np.unique"),
     "one-hot": (
         np.eye(K, dtype=int)[Y],
         r"`y` must have shape \[N\].* got shape \(30, 3\).*argmax",
     ),
     "none labelled": (np.full(N, -1), "`y` must hold at least one label from 0 up, got -1"),
-    "missing": (None, "`y` must be integers, -1 where the label is unknown; got None"),
+    "missing": (None, "`y` must be integers, -1 where the label is unknown; it is missing"),
     "another length": (Y[:-1], "`y` must have one label for each of the 30 examples, got 29"),
     "empty": (Y[:0], r"`y` must not be empty, got shape \(0,\)"),
 }
@@ -88,7 +89,7 @@ def test_bad_y(case):
     refuses(builders.stacked(), message, X, y)
 
 
-@pytest.mark.parametrize("case", ["too high", "floats", "missing", "another length"])
+@pytest.mark.parametrize("case", ["too high", "texts", "missing", "another length"])
 def test_bad_y_of_held_out_data(case):
     y, message = BAD_Y[case]
 
@@ -116,7 +117,9 @@ def test_bad_x_in_a_data_set(case):
     refuses(builders.m2(), message, tf.data.Dataset.from_tensor_slices((x, Y)).batch(10))
 
 
-@pytest.mark.parametrize("case", ["too high", "too low", "floats", "none labelled", "missing"])
+@pytest.mark.parametrize(
+    "case", ["too high", "too low", "fractions", "texts", "none labelled", "missing"]
+)
 def test_bad_y_in_a_data_set(case):
     y, message = BAD_Y[case]
     arrays = X if y is None else (X, y)

@@ -52,7 +52,7 @@ def test_data_sets_are_trained_on_as_arrays_are(make, kind):
 def test_an_endless_data_set_needs_its_length():
     dataset = tf.data.Dataset.from_tensor_slices(builders.examples()).batch(10).repeat()
 
-    with pytest.raises(ValueError, match="`steps_per_epoch` must be given with an endless dataset"):
+    with pytest.raises(ValueError, match="an endless dataset needs `steps_per_epoch`"):
         builders.m2().fit(dataset, verbose=0)
     history = builders.m2().fit(dataset, steps_per_epoch=3, epochs=2, verbose=0).history
 

@@ -13,6 +13,7 @@ import pytest
 import tensorflow as tf
 from builders import D, K
 
+import export.source
 import keras_dgm
 from keras_dgm import likelihoods, networks, preprocessing
 
@@ -38,7 +39,11 @@ MODELS = {
     ),
     "M2": builders.m2,
     "M2 of other settings": lambda: builders.m2(
-        alpha=0.5, class_prior=[0.2, 0.3, 0.5], activation="relu", hidden_units=(5, 3)
+        alpha=0.5,
+        class_prior=[0.2, 0.3, 0.5],
+        activation="relu",
+        hidden_units=(5, 3),
+        class_names=["ant", "bee", "cow"],
     ),
     "M2 of a sampled sum": lambda: builders.m2(class_sum=1),
     "M2 of own networks": lambda: builders.m2(**builders.own_m2_networks()),
@@ -233,6 +238,46 @@ def test_a_loaded_model_sums_over_as_few_classes_as_before(tmp_path):
 
     assert keras.models.load_model(tmp_path / "model.keras").summed_classes == 1
     assert other.summed_classes == 1
+
+
+@pytest.mark.parametrize("name", ["model.h5", "model.hdf5"])
+def test_hdf5_of_a_whole_model_is_refused(name, tmp_path):
+    with pytest.raises(ValueError, match=r"`filepath` must end in .keras, got .*save_weights"):
+        builders.m2().save(tmp_path / name)
+
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("make", "sizes"),
+    [
+        (builders.m2, {"num_classes": 2_000_000_000}),
+        (builders.m2, {"latent_dim": 2_000_000_000}),
+        (builders.m1, {"hidden_units": [100_000, 100_000]}),
+    ],
+)
+def test_layers_that_no_saved_model_has(make, sizes):
+    model = make()
+
+    with pytest.raises(ValueError, match="the config of a saved model must have layers of at most"):
+        type(model).from_config({**model.get_config(), **sizes})
+
+
+def test_an_x_that_no_saved_model_has():
+    model = keras_dgm.M2(K, 2, (4,))
+
+    with pytest.raises(ValueError, match="the config of a saved model must have layers of at most"):
+        model.build_from_config({"input_shape": (None, 2_000_000_000)})
+    assert not model.built
+
+
+@pytest.mark.parametrize("make", [builders.m2, builders.stacked])
+def test_the_names_of_classes_are_kept(make, tmp_path):
+    make(class_names=["ant", "bee", "cow"]).save(tmp_path / "model.keras")
+
+    loaded = export.source.load(tmp_path / "model.keras")
+
+    assert loaded.model.class_names == loaded.class_names == ("ant", "bee", "cow")
 
 
 def test_weights_alone(tmp_path):

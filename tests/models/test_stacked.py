@@ -213,7 +213,7 @@ def test_a_preprocessor_in_m1():
     ("m1", "message"),
     [
         (lambda: dgm.M1(Z, (4,)), "`m1` must be an M1 that has been fitted, got <M1"),
-        (lambda: None, "`m1` must be an M1 that has been fitted, got None"),
+        (lambda: None, "`m1` must be an M1 that has been fitted, got no value"),
     ],
 )
 def test_m1_must_have_been_fitted(m1, message):
