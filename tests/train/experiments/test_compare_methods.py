@@ -10,7 +10,8 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.semi_supervised import LabelSpreading
 from threadpoolctl import threadpool_limits
 
-from train.experiments.compare import baselines, features, methods, problems, tuning
+from train import tuning
+from train.experiments.compare import baselines, features, methods, problems
 from train.experiments.compare.problems import Problem
 
 BASELINES = [name for name in methods.METHODS if name != methods.OURS]

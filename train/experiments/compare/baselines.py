@@ -11,19 +11,19 @@ from sklearn.ensemble import ExtraTreesClassifier, HistGradientBoostingClassifie
 from sklearn.feature_selection import VarianceThreshold
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import ParameterGrid
-from sklearn.neighbors import KNeighborsClassifier, NearestNeighbors
+from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
-from sklearn.semi_supervised import LabelSpreading, SelfTrainingClassifier
+from sklearn.semi_supervised import SelfTrainingClassifier
 from sklearn.svm import SVC
 
 from keras_dgm.classifiers import TransductiveSVM
-from train.experiments.compare import features, tuning
+from train import spreading, tuning
+from train.experiments.compare import features
 
 UNLABELED = -1
 # Cross-validation of what also learns from unlabelled rows sees this many of them at most.
 TUNING_UNLABELED = 2000
-SPREADING_ITERATIONS = 300
 
 
 class Answer(NamedTuple):
@@ -81,7 +81,7 @@ class Classifier:
             x = x_train[: len(y)]
             used = slice(None) if self.semi_supervised else y != UNLABELED
             classifier = self.make(x_train, seed, **setting).fit(x[used], y[used])
-            return lambda x: self.scores(classifier, x, num_classes)
+            return lambda x: tuning.scores(classifier, x, num_classes, self.logits)
 
         def fit_fold(y, setting):
             scores = fit(y, setting, min(unlabeled, TUNING_UNLABELED))
@@ -99,18 +99,6 @@ class Classifier:
         probs = tuning.probabilities(scores, temperature)
         return Answer(probs, {**setting, "temperature": temperature})
 
-    def scores(self, classifier, x, num_classes):
-        """Probabilities or decision values, [N, K]."""
-        if not self.logits:
-            of_classes, missing = classifier.predict_proba(x), 0.0
-        else:
-            of_classes, missing = classifier.decision_function(x), -np.inf
-            if of_classes.ndim == 1:
-                of_classes = np.stack([np.zeros(len(of_classes)), of_classes], axis=1)
-        scores = np.full((x.shape[0], num_classes), missing)
-        scores[:, classifier.classes_] = of_classes
-        return scores
-
 
 @dataclasses.dataclass(frozen=True)
 class Spreading:
@@ -126,27 +114,18 @@ class Spreading:
     @property
     def settings(self):
         """What decides its results."""
-        return {"max_iter": SPREADING_ITERATIONS, **tuned(self.grid)}
+        return {"max_iter": spreading.MAX_ITERATIONS, **tuned(self.grid)}
 
     def __call__(self, x_labeled, y_labeled, x_unlabeled, x_test, seed, num_classes):
         """An `Answer`; arrays as in `problems.Draw`."""
         transductive = x_test is x_unlabeled
         num_labeled = len(y_labeled)
         x_train, x_test = features.prepared(np.concatenate([x_labeled, x_unlabeled]), x_test)
-        index = NearestNeighbors(n_neighbors=max(s["n_neighbors"] for s in self.grid)).fit(x_train)
-        nearest = index.kneighbors(x_train, return_distance=False)
+        graph = spreading.Graph(x_train, max(s["n_neighbors"] for s in self.grid))
 
         def fit(y, setting):
-            graph = adjacency(nearest[:, : setting["n_neighbors"]], len(nearest))
-            model = LabelSpreading(
-                kernel=lambda *_: graph, alpha=setting["alpha"], max_iter=SPREADING_ITERATIONS
-            )
-            with np.errstate(invalid="ignore"):  # 0 / 0 far from labels.
-                model.fit(x_train, np.concatenate([y, np.full(len(x_unlabeled), UNLABELED)]))
-            reached = np.nan_to_num(model.label_distributions_)
-            probs = np.zeros((len(nearest), num_classes))
-            probs[:, model.classes_] = reached
-            return normalised(probs)
+            y = np.concatenate([y, np.full(len(x_unlabeled), UNLABELED)])
+            return graph.spread(y, num_classes, **setting)
 
         setting, _ = tuning.choose(
             lambda y, setting: fit(y, setting).__getitem__, self.grid, y_labeled, num_classes, seed
@@ -154,8 +133,7 @@ class Spreading:
         probs = fit(y_labeled, setting)
         if transductive:
             return Answer(probs[num_labeled:], setting)
-        around = index.kneighbors(x_test, setting["n_neighbors"], return_distance=False)
-        return Answer(normalised(probs[around].mean(axis=1)), setting)
+        return Answer(graph.around(x_test, probs, setting["n_neighbors"]), setting)
 
 
 def described(classifier):
@@ -167,19 +145,6 @@ def tuned(grid):
     """What decides which setting is chosen, and from what features."""
     settings = [" ".join(f"{key}={value}" for key, value in one.items()) for one in grid]
     return {"grid": settings, "folds": tuning.MAX_FOLDS, "sparse_from": features.SPARSE}
-
-
-def adjacency(nearest, num_rows):
-    """The CSR matrix with a 1 from each row to those that are nearest to it, [N, k]."""
-    count, k = nearest.shape
-    ends = np.arange(0, count * k + 1, k)
-    return sparse.csr_matrix((np.ones(count * k), nearest.ravel(), ends), (count, num_rows))
-
-
-def normalised(probs):
-    """Rows that sum to 1; uniform where no label has reached."""
-    sums = probs.sum(axis=1, keepdims=True)
-    return np.where(sums > 0, probs / np.where(sums > 0, sums, 1), 1 / probs.shape[1])
 
 
 # The classifiers. gamma is in units of 1 / (mean squared length of a row).
