@@ -6,8 +6,8 @@ import tensorflow as tf
 
 from keras_dgm.data import (
     DataNotFoundError,
+    image_files,
     image_folder_batches,
-    image_folders,
     load,
     load_image_folder,
 )
@@ -206,7 +206,7 @@ def test_bad_sizes(folder, size):
 
 
 def test_more_than_memory(folder, monkeypatch):
-    monkeypatch.setattr(image_folders, "MAX_BYTES", 2**12)
+    monkeypatch.setattr(image_files, "MAX_BYTES", 2**12)
 
     with pytest.raises(ValueError, match=r"42 images of 8 x 8: .*`keras_dgm.data.image_folder_ba"):
         load(folder, image_size=8)
