@@ -202,12 +202,13 @@ def predicted(model, x):
 def features(model, data):
     """What baselines see of each part of a table, standardised, missing entries at the mean.
 
-    Of other data None: they see x as it is.
+    Of images None, unless entries are missing: they see x as it is.
     """
     preprocessor = next(iter(model.latents().values())).preprocessor
-    if data.schema is None or preprocessor is None:
-        return None
     parts = (data.x_train, data.x_valid, data.x_test)
+    complete_images = data.image_shape is not None and not np.isnan(np.concatenate(parts)).any()
+    if preprocessor is None or complete_images:
+        return None
     return [np.nan_to_num(preprocessor(x).numpy()) for x in parts]
 
 
