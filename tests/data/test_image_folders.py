@@ -178,7 +178,7 @@ def test_bad_files(folder, files, message):
     with pytest.raises(ValueError, match=message) as caught:
         load(folder)
 
-    assert "\n" not in str(caught.value)
+    assert "\n" not in str(caught.value) and "{{" not in str(caught.value)
 
 
 def test_empty_folders(folder, tmp_path):
@@ -197,6 +197,10 @@ def test_empty_folders(folder, tmp_path):
 def test_no_such_folder(tmp_path):
     with pytest.raises(DataNotFoundError, match="none does not exist"):
         load_image_folder(tmp_path / "none")
+
+
+def test_a_size_may_be_a_list_as_json_has_it(folder):
+    assert load(folder, image_size=[3, 2]).image_shape == (3, 2)
 
 
 @pytest.mark.parametrize("size", [0, -3, 2.5, (3,), (3, 0), "28"])
