@@ -63,9 +63,9 @@ def make(source, folder, version):
 
     x, y, expected = measure.test_set(source, x)
     rows = [measure.saved_model(model, source, x, y, expected)]
-    for file in sorted(files.glob("*.tflite"), key=report_order):
-        rows.append(measure.litert_file(file, source, x, y, expected))
-    made = report.make(source, version, rows, differences, len(x), y, expected)
+    of_files, left_out = measured(files, source, x, y, expected)
+    rows += of_files
+    made = report.make(source, version, rows, differences, len(x), y, expected, left_out)
     write_json(folder / "report.json", made)
     (folder / "report.md").write_text(report.table(made) + "\n", encoding="utf-8")
     card = {row["artifact"]: row for row in rows if row["artifact"].endswith(".tflite")}
@@ -73,6 +73,23 @@ def make(source, folder, version):
     marker = {"format": FORMAT, "name": source.name, "version": version}
     write_json(folder / verify.MARKER, marker)
     return made
+
+
+def measured(folder, source, x, y, expected):
+    """Rows on the LiteRT files in a folder; and lines on those of few bits that are too inaccurate.
+
+    The latter are removed: raw columns of a table may have scales that so few bits cannot hold.
+    """
+    rows, left_out = [], []
+    for file in sorted(folder.glob("*.tflite"), key=report_order):
+        try:
+            rows.append(measure.litert_file(file, source, x, y, expected))
+        except measure.TooInaccurate as reason:
+            if file.stem.rpartition("_")[2] not in litert.FORMATS[1:]:
+                raise
+            file.unlink()
+            left_out.append(f"left out: {reason}")
+    return rows, left_out
 
 
 def report_order(file):

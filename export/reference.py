@@ -10,7 +10,8 @@ import tensorflow as tf
 
 from export import capi, capi_process
 from keras_dgm.runs.files import read_json, write_json
-from keras_dgm.serving.signatures import CLASSIFY, DEFAULT
+from keras_dgm.serving import table
+from keras_dgm.serving.signatures import CLASSIFY, COLUMNS, DEFAULT
 
 NUM_EXAMPLES = 16
 
@@ -85,6 +86,15 @@ def cases(source):
         found.append(case(CLASSIFY, {"inputs": files}, scores))
     else:
         found.append(case(default, {features.name: x}, answered))
+    if source.columns:
+        of_table = table.column_inputs(source.columns, features)
+        entries = {each.name: each.examples(x) for each in of_table}
+        found.append(case(COLUMNS, entries, answered))
+        found += [
+            refused(COLUMNS, {**entries, each.name: tensor})
+            for each in of_table
+            for tensor in each.broken(x)
+        ]
     if source.image_shape is not None:
         pixels = np.round(np.clip(x, 0, 1) * 255).astype(np.uint8)
         pngs = [png(row, source.image_shape) for row in pixels]

@@ -8,7 +8,7 @@ from export import measure
 PACKAGES = ("keras_dgm", "keras", "tensorflow", "ai-edge-litert", "numpy")
 
 
-def make(source, version, rows, differences, count, labels, expected):
+def make(source, version, rows, differences, count, labels, expected, left_out=()):
     """The content of report.json."""
     return {
         "name": source.name,
@@ -18,6 +18,7 @@ def make(source, version, rows, differences, count, labels, expected):
         "keras_test_error": None if labels is None else measure.error(expected, labels),
         "largest_difference_to_keras": differences,
         "artifacts": rows,
+        "left_out": list(left_out),
         "threads": 1,
         "versions": {name: _version(name) for name in PACKAGES}
         | {"python": platform.python_version()},
@@ -41,7 +42,8 @@ def table(made):
             f"| {row['artifact']} | {row['bytes'] / 1000:.0f} | {_percent(row['test_error'])} "
             f"| {row['max_difference']:.1e} | {' | '.join(times)} |"
         )
-    return "\n".join(lines)
+    left_out = [f"\n{line}" for line in made["left_out"]]
+    return "\n".join([*lines, *left_out])
 
 
 def _percent(value):

@@ -1,6 +1,7 @@
 """The folder that TF Serving's official image serves: model, warm-up, configuration, examples."""
 
 import base64
+import json
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from export import reference, templates
 from export.capi import Names
 from keras_dgm.runs.files import write_json
 from keras_dgm.serving import saved_model
+from keras_dgm.serving.signatures import COLUMNS
 
 WARMUP = "tf_serving_warmup_requests"
 REFERENCE = "reference.json"
@@ -44,7 +46,7 @@ def next_version(folder, wanted=None):
 
 def write_model(folder, source, cases):
     """Write the SavedModel with its warm-up requests and the reference to verify it with."""
-    saved_model.write(folder, source.model, source.class_names, source.image_shape)
+    saved_model.write(folder, source.model, source.class_names, source.image_shape, source.columns)
     extra = Path(folder, "assets.extra")
     extra.mkdir()
     reference.save(extra / REFERENCE, cases)
@@ -110,9 +112,15 @@ def write_configuration(folder, source, cases):
     curl.write_text(fill(templates.CURL))
     default = next(c for c in cases if c["signature"] == "serving_default")
     rows = {key: values[:2] for key, values in default["inputs"].items()}
-    write_json(examples / "predict.json", {"inputs": _jsonable(rows)}, indent=None)
+    _write_request(examples / "predict.json", {"inputs": _jsonable(rows)})
     expected = {key: values[:2] for key, values in default["outputs"].items()}
     write_json(examples / "expected.json", {"outputs": _jsonable(expected)}, indent=None)
+    for case in cases:
+        if case["signature"] == COLUMNS and "outputs" in case:
+            rows = {key: values[:2] for key, values in case["inputs"].items()}
+            body = {"signature_name": COLUMNS, "inputs": _jsonable(rows)}
+            _write_request(examples / "predict_columns.json", body)
+            curl.write_text(fill(templates.CURL + templates.CURL_COLUMNS))
     for case in cases:
         if case["signature"] == "image_bytes" and "outputs" in case:
             file = case["inputs"]["image_bytes"][0]
@@ -122,6 +130,11 @@ def write_configuration(folder, source, cases):
             write_json(examples / "predict_png.json", body, indent=None)
             curl.write_text(fill(templates.CURL + templates.CURL_PNG))
     curl.chmod(0o755)
+
+
+def _write_request(path, body):
+    """JSON in which a missing entry is NaN: TF Serving reads it, though JSON has no such number."""
+    path.write_text(json.dumps(body) + "\n", encoding="utf-8")
 
 
 def _jsonable(arrays):

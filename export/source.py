@@ -23,6 +23,7 @@ class Source:
         name: of the servable, a file name.
         class_names: K names; none for M1.
         image_shape: of an example; None for tables.
+        columns: of a table; none of other data.
         data: a `Dataset`; None where there is none.
     """
 
@@ -30,6 +31,7 @@ class Source:
     name: str
     class_names: tuple[str, ...]
     image_shape: tuple[int, ...] | None
+    columns: tuple[dgm.data.Column, ...]
     data: dgm.data.Dataset | None
 
 
@@ -86,6 +88,7 @@ def load(
         name=_check_name(name or (Path(dataset).stem if dataset else file.stem)),
         class_names=saved_model.check_class_names(class_names, model.num_classes),
         image_shape=saved_model.check_image_shape(image_shape, model.input_dim),
+        columns=_columns(run, data),
         data=data,
     )
 
@@ -156,6 +159,13 @@ def _numbers(version):
     """The first two numbers of a version, for comparison."""
     parts = version.split(".")[:2]
     return tuple(int(part) if part.isdigit() else 0 for part in parts)
+
+
+def _columns(run, data):
+    """Those of the table that a model was trained on, or of the data that it is given."""
+    if run is not None and run.schema is not None:
+        return dgm.data.TableSchema.from_config(run.schema).columns
+    return () if data is None else data.columns
 
 
 def _check_name(name):

@@ -50,6 +50,12 @@ server=${1:-127.0.0.1:8501}
 curl --fail-with-body -sS -d @predict.json "http://$server/v1/models/@NAME@:predict"
 """
 
+CURL_COLUMNS = """\
+echo
+# The same rows by the names of their columns.
+curl --fail-with-body -sS -d @predict_columns.json "http://$server/v1/models/@NAME@:predict"
+"""
+
 CURL_PNG = """\
 echo
 # The first of them as a PNG file, base64 in JSON.

@@ -28,6 +28,8 @@ class FitConfig:
     """A second table or folder to test on; by default a part of the labelled examples."""
     missing_token: str | None = None
     """Of a table, a text for a missing entry, beside blanks, ?, NA, NaN and None."""
+    header: bool | None = None
+    """Of a CSV or TSV file, whether its first row names the columns; None: decided by the rows."""
     column_types: tuple[str, ...] = ()
     """Of a table, COLUMN=TYPE for columns to take as real, count, binary or categorical, or to
     ignore."""
@@ -73,6 +75,7 @@ class FitConfig:
             "target": _number_or_name(self.target),
             "test": self.test,
             "missing_token": self.missing_token,
+            "header": self.header,
             "column_types": _pairs(self.column_types) or None,
             "image_size": self.image_size[0] if len(self.image_size) == 1 else self.image_size,
         }

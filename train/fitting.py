@@ -16,7 +16,7 @@ from keras_dgm.classifiers import members
 from keras_dgm.generation import masks
 from keras_dgm.runs import files, run_folder
 from keras_dgm.training.step import steps_at_once
-from train import baselines, optimizers, workers
+from train import baselines, errors, guards, optimizers, workers
 from train.callbacks import (
     EpochTimer,
     History,
@@ -56,10 +56,12 @@ def fit(config, data, folder, m1=None):
         sha256 = hashlib.sha256(config.m1_from.read_bytes()).hexdigest()
         facts = {**facts_of_m1(m1, data), "m1_sha256": sha256}
     if config.model == "m1":
-        errors = classify_features(m1, data) if data.num_labeled else {"test_error": None}
-        return m1, {**facts, **errors}
-    model, errors = fit_m2(config, data, folder, dgm.StackedM1M2(m1, **m2_options(config, data)))
-    return model, {**errors, **facts}
+        found = classify_features(m1, data) if data.num_labeled else {"test_error": None}
+        return m1, {**facts, **found}
+    if not facts["active_dims"]:
+        raise ValueError(guards.COLLAPSED)
+    model, found = fit_m2(config, data, folder, dgm.StackedM1M2(m1, **m2_options(config, data)))
+    return model, {**found, **facts}
 
 
 def fit_m1(config, data, folder, observation):
@@ -97,7 +99,7 @@ def classify_features(m1, data):
     """The errors of an RBF SVM on M1's features."""
     features = [m1.embed(x) for x in (data.x_train, data.x_valid, data.x_test)]
     svm = baselines.tuned("RBF SVM", data, features)
-    return {"test_error": svm["test_error"], "valid_error": svm["valid_error"]}
+    return {name: value for name, value in svm.items() if name != "setting"}
 
 
 def load_m1(path, data, seed):
@@ -143,6 +145,7 @@ def m2_options(config, data):
         "hidden_units": settings.hidden_units,
         "alpha": settings.alpha,
         "class_sum": settings.class_sum,
+        "class_prior": None if settings.class_prior == "uniform" else settings.class_prior,
         "activation": settings.activation,
         "weight_prior": settings.weight_prior,
         "seed": config.seed,
@@ -171,8 +174,8 @@ def fit_m2(config, data, folder, model):
     logs = model.evaluate(*test, batch_size=EVALUATION_BATCH, verbose=0, return_dict=True)
     return model, {
         **facts,
-        "test_error": error_of(model, *test),
-        "valid_error": error_of(model, *valid),
+        **errors.of_test(predicted(model, data.x_test), data.y_test, data.num_classes),
+        "valid_error": errors.error(predicted(model, data.x_valid), data.y_valid),
         "bound": logs["elbo"],
         "m2_seconds_per_epoch": seconds,
     }
@@ -209,21 +212,21 @@ def fit_conditional(config, data, folder, observation):
     return model, {"test_error": None, "bound": bound["elbo"], "seconds_per_epoch": seconds}
 
 
-def error_of(model, x, y):
-    """The fraction of labelled examples whose most likely class under q(y|x) is another."""
-    probs = model.predict(x, batch_size=EVALUATION_BATCH, verbose=0)
-    return baselines.error(probs.argmax(axis=-1), y)
+def predicted(model, x):
+    """The most likely class under q(y|x) of each example."""
+    return model.predict(x, batch_size=EVALUATION_BATCH, verbose=0).argmax(axis=-1)
 
 
 def features(model, data):
     """What baselines see of each part of a table, standardised, missing entries at the mean.
 
-    Of other data None: they see x as it is.
+    Of images None, unless entries are missing: they see x as it is.
     """
     preprocessor = next(iter(model.latents().values())).preprocessor
-    if data.schema is None or preprocessor is None:
-        return None
     parts = (data.x_train, data.x_valid, data.x_test)
+    complete_images = data.image_shape is not None and not np.isnan(np.concatenate(parts)).any()
+    if preprocessor is None or complete_images:
+        return None
     return [np.nan_to_num(preprocessor(x).numpy()) for x in parts]
 
 

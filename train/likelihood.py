@@ -14,7 +14,8 @@ import tyro
 from keras_dgm import evaluation
 from keras_dgm.evaluation import weights
 from keras_dgm.runs import files, run_folder
-from train import baselines, runs
+from train import runs
+from train.errors import error
 from train.report import mean_and_error, percent
 from train.settings import NonNegative, Positive, Rule
 
@@ -90,8 +91,8 @@ def measure(config):
     }
     if record["predicted"]:
         predicted = model.predict(x, verbose=0).argmax(axis=-1)
-        record["error_of_p"] = baselines.error(np.array(record["predicted"]), y)
-        record["error_of_q"] = baselines.error(predicted, y)
+        record["error_of_p"] = error(np.array(record["predicted"]), y)
+        record["error_of_q"] = error(predicted, y)
     files.write_json(path, record)
     if config.summary is not None:
         config.summary.parent.mkdir(parents=True, exist_ok=True)

@@ -8,6 +8,7 @@ import sys
 import time
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 import keras_dgm as dgm
@@ -70,14 +71,7 @@ def run(config, data, folder, m1=None):
         model.save(path)
     if facts["test_error"] is not None and config.baselines:
         result["baselines"] = baselines.test_errors(data, fitting.features(model, data))
-    if facts["test_error"] is not None:
-        result["verdict"] = verdict.of_errors(
-            report.NAMES[config.model],
-            facts["test_error"],
-            result.get("baselines", {}),
-            data,
-            [data.class_names[i] for i in model.facts.unseen_classes],
-        )
+    result["verdict"] = verdict.of_run(report.NAMES.get(config.model), model, data, result)
     result.update(
         dataset={
             "schema": None if data.schema is None else data.schema.get_config(),
@@ -112,6 +106,7 @@ def check_data(config, data):
         ValueError: naming the flag, the rule and the value received.
     """
     likelihood = likelihood_of(config.settings) if config.settings.pca is None else None
+    _check_missing(config, data)
     for split in ("x_train", "x_valid", "x_test"):
         x = getattr(data, split)
         if len(x):
@@ -142,6 +137,25 @@ def check_data(config, data):
     if not data.num_labeled:
         raise ValueError(
             f"`num_labeled` must leave a label to learn from, got {config.num_labeled}"
+        )
+    prior = config.settings.m2.class_prior
+    if not isinstance(prior, str):
+        checks.check_class_prior(prior, num_classes=data.num_classes)
+
+
+def _check_missing(config, data):
+    """Refuse missing entries of which a model of the settings could make nothing."""
+    if config.settings.likelihood == "columns":
+        empty = np.isnan(data.x_train).all(axis=0)
+        if empty.any():
+            raise ValueError(
+                f"{config.dataset} must have an observed entry in every column of the training "
+                f"rows, got none in column {np.argmax(empty)}"
+            )
+    elif any(np.isnan(x).any() for x in (data.x_train, data.x_valid, data.x_test)):
+        raise ValueError(
+            f"`likelihood` must be columns with data that has missing entries (NaN), as "
+            f"{config.dataset} has, got {config.settings.likelihood!r}"
         )
 
 

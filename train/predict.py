@@ -1,4 +1,4 @@
-"""`python -m train predict`: a run's classifier on the rows of another table."""
+"""`python -m train predict`: a run's classifier on the rows of another table, or on images."""
 
 import dataclasses
 from pathlib import Path
@@ -7,6 +7,8 @@ from typing import Annotated
 import keras
 import tyro
 
+from keras_dgm.data.cells import require_pandas
+from keras_dgm.data.image_files import read_images
 from keras_dgm.data.readers import read_table
 from keras_dgm.data.schema import TableSchema
 from keras_dgm.runs import files, run_folder
@@ -14,12 +16,13 @@ from keras_dgm.runs import files, run_folder
 
 @dataclasses.dataclass(frozen=True)
 class PredictConfig:
-    """Write the class and the probabilities of each row of a table beside it."""
+    """Write the class and the probabilities of each row of a table, or of each image, beside it."""
 
     run: Annotated[Path, tyro.conf.Positional]
-    """The folder of a run on a table."""
-    table: Annotated[Path, tyro.conf.Positional]
-    """A .csv, .tsv or .parquet file with the columns of the table that the run was trained on."""
+    """The folder of a run on a table or on images."""
+    data: Annotated[Path, tyro.conf.Positional]
+    """A .csv, .tsv or .parquet file with the columns of the table that the run was trained on; or
+    a folder of PNG and JPEG files."""
     output: Path
     """The .csv file to write; one that is there is replaced."""
 
@@ -27,28 +30,39 @@ class PredictConfig:
 def write(config):
     """Predict, write the file, and return how many rows it has.
 
+    The class stands in a column `class`, or `predicted class` where the table has one of that name.
+
     Raises:
-        ValueError: if the run is not one on a table, or the table has other columns; nothing is
-            written.
+        ValueError: if the run is neither on a table nor on images, or the data is of another kind
+            or has other columns; nothing is written.
     """
     run = run_folder.read(config.run)
-    if run.schema is None:
-        raise ValueError(f"`run` must be that of a table, got {config.run}")
     if config.output.suffix != ".csv":
         raise ValueError(f"`output` must be a .csv file, got {config.output}")
-    if config.output.exists() and config.output.samefile(config.table):
+    if config.output.exists() and config.output.samefile(config.data):
         raise ValueError(f"`output` must be another file than the table, got {config.output}")
-    schema = TableSchema.from_config(run.schema)
-    frame = read_table(config.table, schema.header)
-    x = schema.encode(frame)
+    frame, x, header = read(run, config.data)
     files.check_model_file(run.model, "run")
     model = keras.models.load_model(run.model, compile=False)
     model.check_num_classes()
     probs = model.predict(x, batch_size=1000, verbose=0)
     names = run.class_names or []
-    frame["class"] = [names[label] for label in probs.argmax(axis=1)]
-    for name, values in zip(names, probs.T, strict=True):
-        frame[f"probability of {name}"] = values.round(6)
+    title = "predicted class" if "class" in frame else "class"
+    found = {title: [names[label] for label in probs.argmax(axis=1)]}
+    found |= {f"probability of {n}": p.round(6) for n, p in zip(names, probs.T, strict=True)}
+    frame = require_pandas().concat([frame, type(frame)(found, index=frame.index)], axis=1)
     with files.atomic(config.output) as temporary:
-        frame.to_csv(temporary, index=False, header=schema.header is not False)
+        frame.to_csv(temporary, index=False, header=header)
     return len(frame)
+
+
+def read(run, path):
+    """A frame to write predictions beside, the examples, and whether the frame has a header."""
+    if run.schema is not None:
+        schema = TableSchema.from_config(run.schema)
+        frame = read_table(path, schema.header)
+        return frame, schema.encode(frame), schema.header is not False
+    if run.image_shape is None:
+        raise ValueError(f"`run` must be that of a table or of images, got {run.path}")
+    names, x = read_images(path, run.image_shape)
+    return require_pandas().DataFrame({"image": names}), x, True

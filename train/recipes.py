@@ -17,6 +17,7 @@ from train.settings import (
     Widths,
 )
 
+ClassPrior = Literal["uniform", "empirical"] | tuple[PositiveReal, ...]
 LikelihoodName = Literal["bernoulli", "gaussian", "bounded_gaussian", "columns"]
 Optimizer = Literal["adam", "adagrad"]
 
@@ -63,6 +64,9 @@ class M2Recipe:
     """Weight of the classification loss, in units of the number of training examples."""
     classifier_l2: NonNegativeReal = 0.0
     """Weight of the squares of the weights of q(y|x)."""
+    class_prior: ClassPrior = "uniform"
+    """p(y): uniform, empirical (as frequent as the labels), or a number for each class in the
+    order of their names."""
     class_sum: Literal["exact", "adaptive"] | Positive = "adaptive"
     """The sum over classes: exact, the k likeliest and a drawn one, or adaptive."""
     epochs: Positive = 280

@@ -3,19 +3,24 @@
 import numpy as np
 
 from keras_dgm.runs import run_folder
-from train import verdict
+from train import errors, verdict
 
 NAMES = {"m1": "M1 + RBF SVM", "m2": "M2", "m1+m2": "M1+M2"}
+# A confusion matrix of more classes is in result.json alone.
+MOST_CLASSES = 12
 
 
 def table(rows):
-    """Lines of names and test errors, the errors aligned.
+    """Lines of names and numbers, the latter aligned.
 
     Args:
-        rows: pairs of a name and a text.
+        rows: tuples of a name and texts.
     """
-    width = max(len(name) for name, _ in rows)
-    return "\n".join(f"  {name:<{width}}  {text:>8}" for name, text in rows)
+    first, *others = (max(map(len, column)) for column in zip(*rows, strict=True))
+    return "\n".join(
+        "  ".join([f"  {name:<{first}}", *map("{:>{}}".format, texts, others)])
+        for name, *texts in rows
+    )
 
 
 def percent(error):
@@ -27,18 +32,8 @@ def of_run(config, result):
     """What `fit` prints at its end."""
     lines = []
     if result["test_error"] is not None:
-        errors = {NAMES[config.model]: result["test_error"]}
-        for name, baseline in result.get("baselines", {}).items():
-            errors[name] = baseline["test_error"]
-        labels = result["dataset"]["num_labeled"]
-        lines += [f"test error on {result['dataset']['name']}, {labels} labels:"]
-        lines += [table([(name, percent(error)) for name, error in errors.items()])]
-        lines += verdict.lines(
-            NAMES[config.model],
-            result["test_error"],
-            result["verdict"],
-            result["dataset"]["num_test"],
-        )
+        lines += of_errors(NAMES[config.model], result)
+    lines += verdict.lines(NAMES.get(config.model), result)
     if "active_dims" in result:
         lines += [
             f"M1: {result['m1_bound']:.2f} nats on test data, "
@@ -53,19 +48,46 @@ def of_run(config, result):
     return "\n".join(lines)
 
 
+def of_errors(name, result):
+    """The errors of a classifier and of the baselines; by class where the classes are uneven."""
+    uneven = errors.is_uneven(result["confusion"])
+    rows = []
+    for each, found in {name: result, **result.get("baselines", {})}.items():
+        low, high = found["interval"]
+        row = [each, percent(found["test_error"]), f"{100 * low:.1f} to {100 * high:.1f} %"]
+        rows.append([*row, percent(found["balanced_error"])] if uneven else row)
+    heading = (
+        f"test error on {result['dataset']['name']}, {result['dataset']['num_labeled']} labels"
+    )
+    heading += ", its 95 % interval" + (", and the mean error of the classes:" if uneven else ":")
+    lines = [heading, table(rows)]
+    if uneven and len(result["confusion"]) <= MOST_CLASSES:
+        lines += of_confusion(result["confusion"], result["dataset"]["class_names"])
+    return lines
+
+
+def of_confusion(matrix, names):
+    """A confusion matrix, for people."""
+    rows = [
+        ("", *names),
+        *((name, *map(str, row)) for name, row in zip(names, matrix, strict=True)),
+    ]
+    return ["what each class (rows) was taken for:", table(rows)]
+
+
 def of_draws(config, results):
     """What `draws` prints: the mean over the runs and its standard error."""
     if results[0]["test_error"] is None:
         return f"{len(results)} draws of a model that does not classify"
-    errors = {NAMES[config.model]: [result["test_error"] for result in results]}
+    by_name = {NAMES[config.model]: [result["test_error"] for result in results]}
     for name in results[0].get("baselines", {}):
-        errors[name] = [result["baselines"][name]["test_error"] for result in results]
+        by_name[name] = [result["baselines"][name]["test_error"] for result in results]
     heading = f"test error, mean ± standard error over {len(results)} draws:"
-    lines = [heading, table([(name, with_error(values)) for name, values in errors.items()])]
-    ours = errors.pop(NAMES[config.model])
-    if errors:
+    lines = [heading, table([(name, with_error(values)) for name, values in by_name.items()])]
+    ours = by_name.pop(NAMES[config.model])
+    if by_name:
         lines += [f"more than {NAMES[config.model]}, paired over the draws:"]
-        more = {name: np.subtract(values, ours) for name, values in errors.items()}
+        more = {name: np.subtract(values, ours) for name, values in by_name.items()}
         lines += [table([(name, with_error(values)) for name, values in more.items()])]
     return "\n".join(lines)
 

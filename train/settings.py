@@ -128,11 +128,16 @@ def _check(value, kind, flag):
             _check(each, arguments[0], flag)
     elif origin in (Union, types.UnionType):
         if not any(_is_choice(value, member) for member in arguments):
-            for member in reversed(arguments):  # The choices come first.
+            free = [member for member in arguments if not _is_of_choices(member)]
+            for member in free or arguments:
                 _check(value, member, flag)
     elif origin is Literal and value not in arguments:
         names = ", ".join(map(str, arguments))
         raise ValueError(f"`{flag}` must be one of {names}, got {value!r}")
+
+
+def _is_of_choices(kind):
+    return typing.get_origin(kind) is Literal or kind is types.NoneType
 
 
 def _is_choice(value, kind):

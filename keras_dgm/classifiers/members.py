@@ -11,7 +11,7 @@ from sklearn.ensemble import ExtraTreesClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
-from keras_dgm.classifiers import committee, features
+from keras_dgm.classifiers import committee, features, tuning
 from keras_dgm.classifiers.committee import Fit, Member, Opinion
 from keras_dgm.classifiers.neighbours import NeighbourGraph
 from keras_dgm.classifiers.tuning import UNLABELED
@@ -135,10 +135,7 @@ def extra_trees(x: Any, num_classes: int, seed: int) -> Fit:
 def supervised(classifier: Any, x: Any, y: np.ndarray, num_classes: int) -> np.ndarray:
     """Probabilities [N, K] of a classifier of scikit-learn that sees the labelled rows alone."""
     seen = y != UNLABELED
-    probs = np.zeros((x.shape[0], num_classes))
-    classifier = classifier.fit(x[seen], y[seen])
-    probs[:, classifier.classes_] = classifier.predict_proba(x)
-    return probs
+    return tuning.scores(classifier.fit(x[seen], y[seen]), x, num_classes)
 
 
 def label_spreading(x: Any, num_classes: int, most: int = 11) -> Fit:

@@ -9,6 +9,8 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.neighbors import NearestNeighbors
 from sklearn.semi_supervised import LabelSpreading
 
+MAX_ITERATIONS = 300
+
 
 class NeighbourGraph:
     """The nearest neighbours of some rows, as of scikit-learn's `kernel="knn"`.
@@ -29,7 +31,7 @@ class NeighbourGraph:
         num_classes: int,
         n_neighbors: int,
         alpha: float,
-        max_iter: int = 300,
+        max_iter: int = MAX_ITERATIONS,
         weighted: bool = False,
     ) -> np.ndarray:
         """Probabilities of the classes of all rows, [N, K]; uniform where no label has reached.

@@ -90,3 +90,16 @@ def best_temperature(scores: np.ndarray, y: np.ndarray) -> float:
 def probabilities(scores: np.ndarray, temperature: float) -> np.ndarray:
     """softmax(scores / T), [N, K]: the most likely class is that of the largest score."""
     return special.softmax(scores / temperature, axis=1)
+
+
+def scores(classifier: Any, x: Any, num_classes: int, logits: bool = False) -> np.ndarray:
+    """Probabilities or decision values of rows x, [N, K], of a fitted classifier."""
+    if not logits:
+        of_classes, missing = classifier.predict_proba(x), 0.0
+    else:
+        of_classes, missing = classifier.decision_function(x), -np.inf
+        if of_classes.ndim == 1:
+            of_classes = np.stack([np.zeros(len(of_classes)), of_classes], axis=1)
+    found = np.full((x.shape[0], num_classes), missing)
+    found[:, classifier.classes_] = of_classes
+    return found

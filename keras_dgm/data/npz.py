@@ -27,7 +27,7 @@ def load_npz(path: str | os.PathLike[str], seed: int) -> Dataset:
     """Loads `x` and, optionally, `y`, `x_valid`, `y_valid`, `x_test`, `y_test`, `class_names`.
 
     Features have shape [N, ...] and are flattened. uint8 features with a maximum above 1 are taken
-    for pixels and divided by 255; other numbers are kept as they are.
+    for pixels and divided by 255; other numbers are kept as they are. NaN is a missing entry.
 
     Labels are integers [N], -1 for unlabelled; where they are absent, every example is unlabelled.
     K is the length of `class_names`, or else one more than the highest label of all splits; where
@@ -123,7 +123,7 @@ def _examples(
     width: int | None = None,
 ) -> Examples:
     received = arrays["x" + suffix]
-    x = checks.check_features(received, argument="x" + suffix, width=width)
+    x = checks.check_features(received, argument="x" + suffix, width=width, missing=True)
     x = x.reshape(received.shape)
     if "y" + suffix not in arrays:
         return unlabeled(x)

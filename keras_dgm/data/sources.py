@@ -104,6 +104,7 @@ def load(
 
         data = load_image_folder(name, image_size, seed, test=test, colour=colour)
     else:
+        _check_name(name)
         _refuse_options(name, {"test": test, **of_tables, **of_images})
         data = _load_source(name, seed, data_dir, download)
     y_train = draw_labels(data.y_train, num_labeled, data.num_classes, seed)
@@ -145,8 +146,12 @@ def _load_source(
         return load_digits(seed)
     if name == "frey_face":
         return load_frey_face(seed, data_dir)
-    if name in TFDS_SOURCES:
-        return load_tfds(str(name), seed, data_dir, download)
+    return load_tfds(str(name), seed, data_dir, download)
+
+
+def _check_name(name: str | os.PathLike[str]) -> None:
+    if name in SOURCES or str(name).lower().endswith(".npz"):
+        return
     close = difflib.get_close_matches(str(name).lower(), SOURCES, n=1)
     hint = f" (did you mean {close[0]!r}?)" if close else ""
     raise ValueError(

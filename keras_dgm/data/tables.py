@@ -154,6 +154,8 @@ def find_column(frame: "pd.DataFrame", column: str | int, argument: str) -> str:
     except (ValueError, IndexError):
         close = difflib.get_close_matches(str(column), names, n=1)
         hint = f" (did you mean {close[0]!r}?)" if close else ""
+        if frame.attrs.get("header") is False and not str(column).lstrip("-").isdigit():
+            hint = "; its first row is taken for data, not for a header"
         shown = ", ".join(map(repr, names[:20])) + (", ..." if len(names) > 20 else "")
         place = frame.attrs.get("source", "the table")
         raise ValueError(

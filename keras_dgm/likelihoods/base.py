@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
 from keras_dgm.distributions import tfd
@@ -49,6 +50,21 @@ class Likelihood:
     def inputs(self, x: tf.Tensor) -> tf.Tensor:
         """What the networks see of x [..., D]; as many numbers."""
         return x
+
+    def constant(self, x: np.ndarray) -> np.ndarray | None:
+        """What a decoder that sees nothing would best put out for the rows of x: [params_size(D)].
+
+        Args:
+            x: [N, D], NaN where an entry is missing; each column has one that is not.
+
+        Returns:
+            The parameters of each column's own moments; None where nobody has said how.
+        """
+        return None
+
+    def fits(self, x: np.ndarray) -> np.ndarray:
+        """Whether each column of x [N, D], as of `constant`, has a scale that it can describe."""
+        return np.ones(x.shape[-1], bool)
 
     def sample_observation(self, x: tf.Tensor, uniform: Callable[[Any], tf.Tensor]) -> tf.Tensor:
         """What one step of training models in place of x [B, D].

@@ -1,11 +1,16 @@
 """Binary data, or grey values as the probabilities of it."""
 
 import keras
+import numpy as np
 import tensorflow as tf
+from scipy import special
 
 from keras_dgm.activations import softplus
 from keras_dgm.distributions import full_precision, tfd
 from keras_dgm.likelihoods.base import Likelihood, independent
+
+# Of a mean, so that its logit is one that a network reaches.
+LEAST = 1e-4
 
 
 @keras.saving.register_keras_serializable(package="keras_dgm")
@@ -30,6 +35,9 @@ class Bernoulli(Likelihood):
         logits = full_precision(params)
         # Of its default dtype, an integer, it would round grey values in NumPy arrays down.
         return independent(OneSoftplus(logits, dtype=logits.dtype), observed)
+
+    def constant(self, x):
+        return special.logit(np.clip(np.nanmean(x, axis=0), LEAST, 1 - LEAST))
 
     def accepts(self, x):
         return (x >= 0) & (x <= 1)

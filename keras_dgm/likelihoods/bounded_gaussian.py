@@ -3,9 +3,11 @@
 import keras
 import numpy as np
 import tensorflow as tf
+from scipy import special
 
 from keras_dgm.distributions import full_precision, tfd
 from keras_dgm.likelihoods.base import independent
+from keras_dgm.likelihoods.bernoulli import LEAST
 from keras_dgm.likelihoods.gaussian import Gaussian
 
 # Standard deviations: from 2.5 of 255 grey levels to the whole interval.
@@ -39,6 +41,18 @@ class BoundedGaussian(Gaussian):
         mean, part = tf.split(params, 2, axis=-1)
         low, high = np.log([MIN_STDDEV, MAX_STDDEV])
         return independent(tfd.Normal(mean, tf.exp(low + (high - low) * part)), observed)
+
+    def constant(self, x):
+        mean = special.logit(np.clip(np.nanmean(x, axis=0), LEAST, 1 - LEAST))
+        if self.scale is not None:
+            return mean
+        low, high = np.log([MIN_STDDEV, MAX_STDDEV])
+        stddev = np.log(np.clip(np.nanstd(x, axis=0), MIN_STDDEV, MAX_STDDEV))
+        part = np.clip((stddev - low) / (high - low), LEAST, 1 - LEAST)
+        return np.concatenate([mean, special.logit(part)])
+
+    def fits(self, x):
+        return np.ones(x.shape[-1], bool)
 
     def accepts(self, x):
         return (x >= 0) & (x <= 1)

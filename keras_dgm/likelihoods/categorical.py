@@ -3,11 +3,13 @@
 from collections.abc import Sequence
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from keras_dgm import checks
 from keras_dgm.distributions import full_precision, tfd
 from keras_dgm.likelihoods.base import Likelihood, masked
+from keras_dgm.likelihoods.bernoulli import LEAST
 
 
 @keras.saving.register_keras_serializable(package="keras_dgm")
@@ -43,6 +45,9 @@ class Categorical(Likelihood):
             seen = tf.split(observed, self.sizes, axis=-1)
             parts = [masked(p, group[..., 0]) for p, group in zip(parts, seen, strict=True)]
         return tfd.Blockwise(parts)
+
+    def constant(self, x):
+        return np.log(np.maximum(np.nanmean(x, axis=0), LEAST))
 
     def accepts(self, x):
         of_entries = (x == 0) | (x == 1)

@@ -64,6 +64,20 @@ class Columns(Likelihood):
         parts = zip(self.likelihoods, whole, seen, strict=True)
         return tfd.Blockwise([part(params, there) for part, params, there in parts])
 
+    def constant(self, x):
+        pieces = np.split(x, np.cumsum(self.widths)[:-1], axis=-1)
+        parts = zip(self.likelihoods, pieces, strict=True)
+        params = [found for part, piece in parts if (found := part.constant(piece)) is not None]
+        if len(params) < len(pieces):
+            return None
+        halves = [np.split(p, [n]) for p, n in zip(params, self.mean_sizes, strict=True)]
+        return np.concatenate([each for half in zip(*halves, strict=True) for each in half])
+
+    def fits(self, x):
+        pieces = np.split(x, np.cumsum(self.widths)[:-1], axis=-1)
+        parts = zip(self.likelihoods, pieces, strict=True)
+        return np.concatenate([part.fits(piece) for part, piece in parts])
+
     def accepts(self, x):
         return tf.concat([part.accepts(piece) for part, piece in self._split(x)], axis=-1)
 

@@ -1,10 +1,15 @@
 """Real data."""
 
 import keras
+import numpy as np
 import tensorflow as tf
 
-from keras_dgm.distributions import full_precision, stddev_of, tfd
+from keras_dgm.distributions import LIMIT, full_precision, stddev_of, tfd
 from keras_dgm.likelihoods.base import Likelihood, independent
+
+# Networks start around 0 at a scale of 1, and learn in small steps: how far off a column may lie,
+# and how much more or less than that it may vary.
+REACH = 100.0
 
 
 @keras.saving.register_keras_serializable(package="keras_dgm")
@@ -41,6 +46,20 @@ class Gaussian(Likelihood):
         if self.floor:
             stddev = tf.sqrt(self.floor**2 + stddev**2)
         return independent(tfd.Normal(mean, stddev), observed)
+
+    def constant(self, x):
+        mean = np.nanmean(x, axis=0)
+        if self.scale is not None:
+            return mean
+        variance = np.nanvar(x, axis=0) - self.floor**2
+        return np.concatenate([mean, np.log(np.maximum(variance, np.exp(-LIMIT)))])
+
+    def fits(self, x):
+        mean, stddev = np.nanmean(x, axis=0), np.nanstd(x, axis=0)
+        unit = 1.0 if self.scale is None else self.scale
+        flat = self.scale is None and not self.floor
+        least = 1 / REACH if flat else 0.0
+        return (abs(mean) <= REACH) & (stddev <= REACH * unit) & (stddev >= least)
 
     def get_config(self):
         return {"scale": self.scale, "floor": self.floor}

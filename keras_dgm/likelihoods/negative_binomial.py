@@ -1,10 +1,12 @@
 """Counts that vary more than a Poisson's, as of single cells or words."""
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from keras_dgm.distributions import bounded, full_precision, tfd
 from keras_dgm.likelihoods.base import independent
+from keras_dgm.likelihoods.bernoulli import LEAST
 from keras_dgm.likelihoods.poisson import Poisson
 
 
@@ -17,6 +19,11 @@ class NegativeBinomial(Poisson):
 
     def params_size(self, width):
         return 2 * width
+
+    def constant(self, x):
+        mean = np.maximum(np.nanmean(x, axis=0), LEAST)
+        beyond = np.maximum(np.nanvar(x, axis=0) - mean, LEAST * mean)  # m^2 / r
+        return np.log(np.concatenate([mean, mean**2 / beyond]))
 
     def __call__(self, params, observed=None):
         log_mean, log_r = tf.split(bounded(full_precision(params)), 2, axis=-1)

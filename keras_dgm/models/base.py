@@ -1,7 +1,7 @@
 """What every model is: a trainable Keras model of x, which can be asked, deployed and saved."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
@@ -10,6 +10,7 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from keras_dgm import checks, likelihoods
+from keras_dgm.data.columns import Column
 from keras_dgm.likelihoods import Likelihood
 from keras_dgm.models.view import View
 from keras_dgm.serving import saved_model
@@ -233,6 +234,7 @@ class DeepGenerativeModel(TrainableModel):
         *args: Any,
         class_names: Any = None,
         image_shape: Any = None,
+        columns: Sequence[Column] = (),
         **kwargs: Any,
     ) -> None:
         """Write a SavedModel with the signatures of `keras_dgm.serving.signatures`.
@@ -244,14 +246,17 @@ class DeepGenerativeModel(TrainableModel):
                 numbers from 0.
             image_shape: the (height, width) or (height, width, channels) of an example, for a
                 signature that takes PNG and JPEG files; None: there is none.
+            columns: of a table, `Dataset.columns`, for the signature that takes each by its name.
         """
         if format != "tf_saved_model":
             return super().export(filepath, format, *args, **kwargs)
         if args or kwargs:
             raise ValueError(
-                f"`export` of a SavedModel takes class_names and image_shape, got {args or kwargs}"
+                "`export` of a SavedModel takes class_names, image_shape and columns, "
+                f"got {args or kwargs}"
             )
-        saved_model.write(filepath, self, class_names or self.class_names, image_shape)
+        class_names = class_names or self.class_names
+        saved_model.write(filepath, self, class_names, image_shape, columns)
 
     def get_config(self) -> dict[str, Any]:
         return {

@@ -1,5 +1,6 @@
 """How a model sees x, and shows what it makes of it."""
 
+import dataclasses
 import math
 from collections.abc import Callable
 from typing import Any
@@ -127,7 +128,7 @@ class View:
         if self.preprocessor is None:
             rule, accepts = self.likelihood.rule, self.likelihood.accepts
         if self.missing:
-            rule, accepts = f"{rule}, or NaN", or_missing(accepts)
+            rule, accepts = f"{rule}, or NaN", OrMissing(accepts)
         return Features("images", (self.input_dim,), accepts=accepts, rule=rule)
 
     def input_stages(self) -> list[Any]:
@@ -144,6 +145,11 @@ class View:
         ]
 
 
-def or_missing(accepts: Callable) -> Callable:
-    """What also accepts NaN."""
-    return lambda x: accepts(x) | (x != x)
+@dataclasses.dataclass(frozen=True)
+class OrMissing:
+    """What also accepts NaN; equal to another of the same."""
+
+    accepts: Callable
+
+    def __call__(self, x: Any) -> Any:
+        return self.accepts(x) | (x != x)

@@ -62,6 +62,11 @@ class Features(Input):
     accepts: Callable[[Any], Any] = tf.math.is_finite
     rule: str = "be finite"
 
+    @property
+    def may_be_missing(self) -> bool:
+        """Whether NaN is a missing entry, not a mistake."""
+        return bool(np.all(self.accepts(tf.fill([1, *self.shape], np.float32(np.nan)))))
+
     def check(self, tensor):
         return inputs.checked(super().check(tensor), self.name, self.accepts, self.rule)
 

@@ -1,5 +1,6 @@
 """Writes a SavedModel that TF Serving's C++ loader reads."""
 
+import copy
 import tempfile
 from pathlib import Path
 
@@ -7,13 +8,14 @@ import keras
 import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
 
-from keras_dgm.serving.signatures import CLASSIFY, signatures
+from keras_dgm.serving import table
+from keras_dgm.serving.signatures import CLASSIFY, COLUMNS, signatures
 from keras_dgm.serving.softplus import fast_softplus
 
 LABELS = "labels.txt"
 
 
-def write(path, model, class_names=None, image_shape=None):
+def write(path, model, class_names=None, image_shape=None, columns=()):
     """Write a SavedModel with the signatures of `keras_dgm.serving.signatures`.
 
     Args:
@@ -22,6 +24,8 @@ def write(path, model, class_names=None, image_shape=None):
         class_names: K names; None: the numbers from 0. Stored as the asset `labels.txt`.
         image_shape: the (height, width) or (height, width, channels) of an example, for the
             signature that takes PNG and JPEG files; None: there is none.
+        columns: of a table, `Dataset.columns`, for the signature that takes each by its name
+            (`column_I`, I from 0, in Python where that is not a name there).
 
     Raises:
         ValueError: naming the argument, the rule and the value received; nothing is written.
@@ -36,7 +40,7 @@ def write(path, model, class_names=None, image_shape=None):
         if class_names:
             file = Path(folder, LABELS)
             file.write_text("".join(f"{name}\n" for name in class_names), encoding="utf-8")
-            table = tf.lookup.StaticHashTable(
+            by_number = tf.lookup.StaticHashTable(
                 tf.lookup.TextFileInitializer(
                     str(file),
                     tf.int64,
@@ -46,24 +50,30 @@ def write(path, model, class_names=None, image_shape=None):
                 ),
                 default_value="",
             )
-            archive.track(table)
+            archive.track(by_number)
 
             def labels(y):
-                return table.lookup(tf.cast(y, tf.int64))
+                return by_number.lookup(tf.cast(y, tf.int64))
 
-        for name, (function, inputs) in signatures(endpoints, labels, image_shape).items():
+        for name, (function, inputs) in signatures(endpoints, labels, image_shape, columns).items():
             archive.add_endpoint(name, function, input_signature=inputs)
         archive.write_out(str(path), verbose=False)
-    mark_as_classify(Path(path, "saved_model.pb"))
+    finish(Path(path, "saved_model.pb"), table.column_inputs(columns, model.features_input()))
 
 
-def mark_as_classify(file):
-    """Make `classify` one of the Classify API, if it is there; Keras writes all for Predict."""
+def finish(file, columns):
+    """Say in a file what Keras cannot: Classify for `classify`, and any text as a column's name."""
     saved_model = saved_model_pb2.SavedModel.FromString(file.read_bytes())
     for graph in saved_model.meta_graphs:
         if CLASSIFY in graph.signature_def:
             method = tf.saved_model.CLASSIFY_METHOD_NAME
             graph.signature_def[CLASSIFY].method_name = method
+        if columns:
+            inputs = graph.signature_def[COLUMNS].inputs
+            tensors = {name: copy.deepcopy(tensor) for name, tensor in inputs.items()}
+            inputs.clear()
+            for each in columns:
+                inputs[each.name].CopyFrom(tensors[each.argument])
     file.write_bytes(saved_model.SerializeToString(deterministic=True))
 
 

@@ -1,14 +1,16 @@
 """The signatures of a SavedModel: a model's endpoints, checked, and further ways to reach them."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import tensorflow as tf
 
-from keras_dgm.serving import inputs
+from keras_dgm.data.columns import Column
+from keras_dgm.serving import inputs, table
 from keras_dgm.serving.endpoint import Endpoint, Features
 
 CLASSIFY = "classify"
+COLUMNS = "columns"
 DEFAULT = "serving_default"
 
 
@@ -20,7 +22,10 @@ class Signature(NamedTuple):
 
 
 def signatures(
-    endpoints: Mapping[str, Endpoint], labels: Callable, image_shape: tuple[int, ...] | None = None
+    endpoints: Mapping[str, Endpoint],
+    labels: Callable,
+    image_shape: tuple[int, ...] | None = None,
+    columns: Sequence[Column] = (),
 ) -> dict[str, Signature]:
     """All signatures of a model, of which the first endpoint is the default.
 
@@ -28,6 +33,7 @@ def signatures(
     |---|---|---|---|
     | `serving_default` | the first endpoint | `images` [B, D] | its own |
     | `image_bytes` | images | `image_bytes`, PNG or JPEG files [B] | as `serving_default` |
+    | `columns` | tables | each column by its name, [B]: floats, or strings | as `serving_default` |
     | `examples` | all | `examples`, serialized tf.Example with `x` [D] | as `serving_default` |
     | `classify` | a classifier | `inputs`, as `examples` | `classes`, `scores` [B, K] |
     | the other endpoints | | their own | their own |
@@ -39,6 +45,10 @@ def signatures(
         labels: a function from integers [...] to names [...], for those of a classifier.
         image_shape: (height, width) or (height, width, channels); None for tables, which have
             no `image_bytes`.
+        columns: of a table, the D of the features; by default there is no `columns`.
+
+    Raises:
+        ValueError: if there are not D columns.
     """
     default = next(iter(endpoints.values()))
     (features,) = default.inputs
@@ -66,6 +76,12 @@ def signatures(
         found["image_bytes"] = Signature(
             lambda files: named(default.function(inputs.decode_images(files, image_shape))),
             [tf.TensorSpec([None], tf.string, "image_bytes")],
+        )
+    if columns:
+        of_table = table.column_inputs(columns, features)
+        found[COLUMNS] = Signature(
+            lambda *tensors: named(default.function(table.encode(of_table, tensors))),
+            [each.spec() for each in of_table],
         )
     found["examples"] = Signature(
         lambda examples: named(default.function(parsed(examples))),

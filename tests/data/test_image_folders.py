@@ -6,8 +6,8 @@ import tensorflow as tf
 
 from keras_dgm.data import (
     DataNotFoundError,
+    image_files,
     image_folder_batches,
-    image_folders,
     load,
     load_image_folder,
 )
@@ -178,7 +178,7 @@ def test_bad_files(folder, files, message):
     with pytest.raises(ValueError, match=message) as caught:
         load(folder)
 
-    assert "\n" not in str(caught.value)
+    assert "\n" not in str(caught.value) and "{{" not in str(caught.value)
 
 
 def test_empty_folders(folder, tmp_path):
@@ -199,6 +199,10 @@ def test_no_such_folder(tmp_path):
         load_image_folder(tmp_path / "none")
 
 
+def test_a_size_may_be_a_list_as_json_has_it(folder):
+    assert load(folder, image_size=[3, 2]).image_shape == (3, 2)
+
+
 @pytest.mark.parametrize("size", [0, -3, 2.5, (3,), (3, 0), "28"])
 def test_bad_sizes(folder, size):
     with pytest.raises(ValueError, match="`image_size` must be"):
@@ -206,7 +210,7 @@ def test_bad_sizes(folder, size):
 
 
 def test_more_than_memory(folder, monkeypatch):
-    monkeypatch.setattr(image_folders, "MAX_BYTES", 2**12)
+    monkeypatch.setattr(image_files, "MAX_BYTES", 2**12)
 
     with pytest.raises(ValueError, match=r"42 images of 8 x 8: .*`keras_dgm.data.image_folder_ba"):
         load(folder, image_size=8)

@@ -26,6 +26,8 @@ def test_unknown_name(name, hint):
     )
     with pytest.raises(ValueError, match=f"`name` must be one of {valid}, got '{name}'{hint}"):
         load(name)
+    with pytest.raises(ValueError, match="`name` must be one of"):
+        load(name, target="class")
 
 
 def test_names():

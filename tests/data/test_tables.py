@@ -221,6 +221,14 @@ def test_unknown_target(write):
         load(path)
 
 
+def test_a_target_by_name_in_a_file_without_a_header(tmp_path):
+    (tmp_path / "own.csv").write_text("a,a,c\n1.5,2,x\n2.5,3,y\n3.1,4,x\n")
+    with pytest.raises(ValueError, match="got 'c'; its first row is taken for data, not for a he"):
+        load(tmp_path / "own.csv", target="c")
+    with pytest.raises(ValueError, match="got 'a' twice"):
+        load(tmp_path / "own.csv", target="c", header=True)
+
+
 def test_no_column_of_use():
     with pytest.raises(ValueError, match=r"must have a column of features .* 'country': constant"):
         from_frame(table()[["country", "class"]], target="class")

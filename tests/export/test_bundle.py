@@ -293,3 +293,25 @@ def test_every_kind_of_model_becomes_a_bundle(kind, tmp_path, capsys):
     assert cli.main(["bundle", str(tmp_path / "model.keras"), *options]) == 0
     assert cli.main(["verify", str(tmp_path / "out")]) == 0
     assert ("test error –" in capsys.readouterr().out) == (kind == "M1")
+
+
+def test_files_of_too_few_bits_are_left_out_and_others_fail(tmp_path, monkeypatch):
+    def measured(file, *_):
+        if file.name in wrong:
+            raise measure.TooInaccurate(f"{file.name} must not err")
+        return file.name
+
+    monkeypatch.setattr(measure, "litert_file", measured)
+    for name in ("classify_float32", "classify_float16", "classify_int8", "personalise"):
+        (tmp_path / f"{name}.tflite").touch()
+    wrong = {"classify_int8.tflite"}
+
+    rows, left_out = bundles.measured(tmp_path, None, None, None, None)
+
+    assert rows == ["classify_float32.tflite", "classify_float16.tflite", "personalise.tflite"]
+    assert left_out == ["left out: classify_int8.tflite must not err"]
+    assert not (tmp_path / "classify_int8.tflite").exists()
+    for name in ("classify_float32.tflite", "personalise.tflite"):
+        wrong = {name}
+        with pytest.raises(measure.TooInaccurate):
+            bundles.measured(tmp_path, None, None, None, None)

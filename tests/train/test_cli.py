@@ -153,6 +153,7 @@ WRONG = {
     "unknown activation": (["--m1.activation", "softmin"], "`m1.activation` must"),
     "pca of bits": (["--dataset", "mnist", "--pca", "5"], "`likelihood` must"),
     "scale of a bernoulli": (["--likelihood", "bernoulli"], "`likelihood_scale`"),
+    "priors of another number": (["--m2.class-prior", "0.5", "0.5"], "`class_prior` must be 10"),
     "no such file": (["--dataset", "nowhere.npz"], "nowhere.npz"),
     "faces have no labels": (["--dataset", "frey_face", "--data-dir", "."], "frey_rawface.mat"),
 }
@@ -187,11 +188,20 @@ def test_an_unknown_command(capsys):
         ({"y": Y}, "`x`"),
         ({"x": X, "y": Y.astype("float32")}, "integer"),
         ({"x": X, "y": Y - 5}, "-5"),
-        ({"x": np.where(X == X.max(), np.nan, X), "y": Y}, "finite"),
+        ({"x": np.where(X == X.max(), np.inf, X), "y": Y}, "finite"),
+        ({"x": X * [1, 1, np.nan, 1, 1], "y": Y}, "none in column 2"),
         ({"x": X[:50], "y": Y}, "60"),
         ({"x": X.astype(object), "y": Y}, "Object arrays"),
     ],
-    ids=["no x", "float labels", "labels below -1", "nan", "lengths", "objects"],
+    ids=[
+        "no x",
+        "float labels",
+        "labels below -1",
+        "infinite",
+        "an empty column",
+        "lengths",
+        "objects",
+    ],
 )
 def test_a_bad_file_is_refused_and_kept(arrays, message, tmp_path, capsys):
     path = own_file(tmp_path, **arrays)
@@ -199,6 +209,14 @@ def test_a_bad_file_is_refused_and_kept(arrays, message, tmp_path, capsys):
     assert main(["fit", "--dataset", path, "--run-dir", str(tmp_path / "run")]) == 1
     assert message in capsys.readouterr().err
     assert open(path, "rb").read() == before
+    assert not (tmp_path / "run").exists()
+
+
+def test_missing_entries_need_the_likelihood_of_columns(tmp_path, capsys):
+    path = own_file(tmp_path, x=np.where(X == X.max(), np.nan, X), y=Y)
+    arguments = ["--dataset", path, "--likelihood", "gaussian"]
+    assert main(["fit", *arguments, "--run-dir", str(tmp_path / "run")]) == 1
+    assert "`likelihood` must be columns" in capsys.readouterr().err
     assert not (tmp_path / "run").exists()
 
 
@@ -212,10 +230,11 @@ def test_values_outside_the_unit_interval_under_bernoulli(tmp_path, capsys):
 
 def test_a_table_of_ones_own(tmp_path, capsys):
     centres = 3 * RNG.normal(size=[3, 5])
-    path = own_file(tmp_path, x=centres[Y] + 0.3 * X, y=Y)
+    x = np.where(X > 1.8, np.nan, centres[Y] + 0.3 * X)  # Some entries are missing.
+    path = own_file(tmp_path, x=x, y=Y)
     arguments = ["--dataset", path, "--num-labeled", "9", "--run-dir", str(tmp_path / "run")]
     steps = ["--m2.steps", "20", "--m2.labels-first", "10"]
-    assert main(["fit", *SHORT[:4], *steps, "--model", "m1+m2", *arguments]) == 0
+    assert main(["fit", *SHORT[:4], *steps, "--model", "m1+m2", "--no-baselines", *arguments]) == 0
     assert "M1+M2" in capsys.readouterr().out
 
 

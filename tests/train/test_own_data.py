@@ -5,8 +5,10 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
+import tensorflow as tf
 
-from train import cli, verdict
+import keras_dgm as dgm
+from train import cli
 
 FAST = ("--m2.steps", "40", "--m2.labels-first", "20", "--m2.hidden-units", "8")
 
@@ -46,9 +48,10 @@ def test_a_run_on_a_table_ends_with_a_verdict(run):
 
     assert result["dataset"]["class_names"] == ["iris", "rose"]
     assert result["test_error"] < 0.3
-    low, high = result["verdict"]["interval"]
+    low, high = result["interval"]
     assert low <= result["test_error"] <= high
-    assert set(result["baselines"]) >= {"k-NN", "logistic regression"}
+    assert set(result["baselines"]) >= {"k-NN", "logistic regression", "extra trees"}
+    assert np.sum(result["confusion"]) == result["dataset"]["num_test"]
 
 
 def test_a_stack_on_a_table(table, tmp_path):
@@ -110,25 +113,29 @@ def test_a_bad_call(arguments, message, table, tmp_path, capsys):
     assert not run.exists()
 
 
-class Data:
-    y_test = np.array([0] * 60 + [1] * 40 + [-1] * 5)
+def test_images_get_their_classes(tmp_path, capsys):
+    """A model of 6 x 4 grey pixels, not trained, on two pictures, one larger and in colour."""
+    model = dgm.M2(2, 2, (4,), likelihood="gaussian", seed=0)
+    model.build((None, 24))
+    run = tmp_path / "run"
+    run.mkdir()
+    model.save(run / "model.keras")
+    (run / "config.json").write_text(json.dumps({"dataset": "insects", "seed": 0}))
+    facts = {"class_names": ["ant", "bee"], "image_shape": [6, 4]}
+    (run / "result.json").write_text(json.dumps({"dataset": facts}))
+    pictures = tmp_path / "new"
+    (pictures / "more").mkdir(parents=True)
+    grey = np.arange(24, dtype=np.uint8).reshape(6, 4, 1)
+    (pictures / "a.png").write_bytes(tf.io.encode_png(grey).numpy())
+    (pictures / "more" / "b.jpg").write_bytes(tf.io.encode_jpeg(np.zeros([9, 9, 3], "u1")).numpy())
+    output = tmp_path / "classes.csv"
 
+    assert cli.main(["predict", str(run), str(pictures), "--output", str(output)]) == 0
 
-def test_a_verdict_names_what_is_better():
-    baselines = {"k-NN": {"test_error": 0.2}, "RBF SVM": {"test_error": 0.1}}
-
-    found = verdict.of_errors("M2", 0.5, baselines, Data, unseen=["rose"])
-
-    assert found["use"] == "RBF SVM"
-    assert found["most_frequent_error"] == pytest.approx(0.4)
-    assert [reason.split()[0] for reason in found["reasons"]] == ["no", "RBF", "no"]
-    assert "never predicted" in found["reasons"][0]
-
-
-def test_a_verdict_with_nothing_to_add():
-    """The interval is Wilson's: 10 of 100, [0.0552, 0.1744]."""
-    found = verdict.of_errors("M2", 0.1, {"k-NN": {"test_error": 0.2}}, Data)
-
-    assert found["use"] == "M2"
-    assert found["reasons"] == []
-    assert found["interval"] == pytest.approx([0.0552, 0.1744], abs=1e-4)
+    found = pd.read_csv(output)
+    assert found["image"].tolist() == [str(pictures / "a.png"), str(pictures / "more" / "b.jpg")]
+    expected = model.predict(np.stack([grey.ravel() / 255, np.zeros(24)]), verbose=0)
+    np.testing.assert_allclose(found["probability of bee"], expected[:, 1], atol=1e-5)
+    (pictures / "note.txt").write_text("")
+    assert cli.main(["predict", str(run), str(pictures), "--output", str(output)]) == 1
+    assert "note.txt must be a PNG or JPEG file" in capsys.readouterr().err

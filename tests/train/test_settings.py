@@ -12,7 +12,16 @@ import train
 from train import recipes, settings
 from train.cli import DrawsConfig
 from train.config import FitConfig
-from train.settings import INLINE, Activation, Fraction, NonNegativeReal, Positive, Seeds, Widths
+from train.settings import (
+    INLINE,
+    Activation,
+    Fraction,
+    NonNegativeReal,
+    Positive,
+    PositiveReal,
+    Seeds,
+    Widths,
+)
 
 
 def configs():
@@ -77,6 +86,7 @@ class Outer:
     seeds: Seeds = (0,)
     maybe: Positive | None = None
     choice: Literal["exact"] | Positive = "exact"
+    prior: Literal["uniform"] | tuple[PositiveReal, ...] = "uniform"
     mode: Literal["a", "b"] | None = None
     part: Fraction = 0.0
     weight: NonNegativeReal = 0.0
@@ -93,6 +103,7 @@ WRONG = [
     ({"maybe": 1.5}, "`maybe` must be an integer of at least 1, got 1.5"),
     ({"choice": 0}, "`choice` must be an integer of at least 1, got 0"),
     ({"choice": "all"}, "`choice` must be an integer of at least 1, got 'all'"),
+    ({"prior": (0.5, 0.0)}, "`prior` must be positive and finite, got 0.0"),
     ({"mode": "c"}, "`mode` must be one of a, b, got 'c'"),
     ({"part": 1.0}, "`part` must lie in [0, 1), got 1.0"),
     ({"weight": float("nan")}, "`weight` must be finite and not negative, got nan"),
@@ -107,6 +118,13 @@ def test_the_message_names_the_flag_the_rule_and_the_value(values, message):
     with pytest.raises(ValueError) as error:
         settings.check_rules(Outer(**values))
     assert str(error.value) == message
+
+
+@pytest.mark.parametrize(
+    "values", [{"choice": 3}, {"prior": (0.1, 0.9)}, {"mode": "a"}, {"maybe": 2}]
+)
+def test_values_that_keep_their_rules(values):
+    settings.check_rules(Outer(**values))
 
 
 @pytest.mark.parametrize(

@@ -18,12 +18,11 @@ from sklearn.semi_supervised import SelfTrainingClassifier
 from sklearn.svm import SVC
 
 from keras_dgm.classifiers import TransductiveSVM, features, tuning
-from keras_dgm.classifiers.neighbours import NeighbourGraph
+from keras_dgm.classifiers.neighbours import MAX_ITERATIONS, NeighbourGraph
 from keras_dgm.classifiers.tuning import UNLABELED
 
 # Cross-validation of what also learns from unlabelled rows sees this many of them at most.
 TUNING_UNLABELED = 2000
-SPREADING_ITERATIONS = 300
 
 
 class Answer(NamedTuple):
@@ -81,7 +80,7 @@ class Classifier:
             x = x_train[: len(y)]
             used = slice(None) if self.semi_supervised else y != UNLABELED
             classifier = self.make(x_train, seed, **setting).fit(x[used], y[used])
-            return lambda x: self.scores(classifier, x, num_classes)
+            return lambda x: tuning.scores(classifier, x, num_classes, self.logits)
 
         def fit_fold(y, setting):
             scores = fit(y, setting, min(unlabeled, TUNING_UNLABELED))
@@ -106,18 +105,6 @@ class Classifier:
         probs = tuning.probabilities(scores, temperature)
         return Answer(probs, {**setting, "temperature": temperature})
 
-    def scores(self, classifier, x, num_classes):
-        """Probabilities or decision values, [N, K]."""
-        if not self.logits:
-            of_classes, missing = classifier.predict_proba(x), 0.0
-        else:
-            of_classes, missing = classifier.decision_function(x), -np.inf
-            if of_classes.ndim == 1:
-                of_classes = np.stack([np.zeros(len(of_classes)), of_classes], axis=1)
-        scores = np.full((x.shape[0], num_classes), missing)
-        scores[:, classifier.classes_] = of_classes
-        return scores
-
 
 @dataclasses.dataclass(frozen=True)
 class Spreading:
@@ -133,7 +120,7 @@ class Spreading:
     @property
     def settings(self):
         """What decides its results."""
-        return {"max_iter": SPREADING_ITERATIONS, **tuned(self.grid)}
+        return {"max_iter": MAX_ITERATIONS, **tuned(self.grid)}
 
     def __call__(self, x_labeled, y_labeled, x_unlabeled, x_test, seed, num_classes):
         """An `Answer`; arrays as in `problems.Draw`."""
@@ -142,7 +129,7 @@ class Spreading:
         y = np.concatenate([y_labeled, np.full(len(x_unlabeled), UNLABELED)])
 
         def fit(y, setting):
-            return graph.spread(y, num_classes, max_iter=SPREADING_ITERATIONS, **setting)
+            return graph.spread(y, num_classes, **setting)
 
         setting, _, _ = tuning.choose(
             lambda y, setting: fit(y, setting).__getitem__, self.grid, y, num_classes, seed

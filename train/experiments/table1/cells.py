@@ -8,9 +8,10 @@ import keras
 
 import keras_dgm as dgm
 from keras_dgm.runs import files, run_folder
-from train import baselines, pipeline
+from train import pipeline
 from train.config import FitConfig, to_json
-from train.experiments.table1 import grid
+from train.errors import error
+from train.experiments.table1 import classifiers, grid
 from train.recipes import M2Recipe, Recipe
 
 CLASSIFIERS = {
@@ -105,7 +106,7 @@ def completed(recipe):
 
 def grid_of(classifier):
     """The settings among which validation data chooses."""
-    _, settings = baselines.CLASSIFIERS[classifier]
+    _, settings = classifiers.CLASSIFIERS[classifier]
     return settings
 
 
@@ -126,7 +127,7 @@ def run_m1_tsvm(cell, config):
 
 def tune(classifier, data, features=None):
     started = time.perf_counter()
-    facts = baselines.tuned(classifier, data, features)
+    facts = classifiers.tuned(classifier, data, features)
     return {**facts, "seconds": time.perf_counter() - started}
 
 
@@ -151,7 +152,7 @@ def run_m1_m2(cell, config):
 def error_of_p(model, x, y):
     """The error of p(y|x), by importance sampling; like q(y|x), it sees grey pixels."""
     probs = dgm.evaluation.posterior_probs(model, x, POSTERIOR_SAMPLES, binarize=False, verbose=0)
-    return baselines.error(probs.argmax(axis=-1), y)
+    return error(probs.argmax(axis=-1), y)
 
 
 RUNNERS = {
