@@ -39,6 +39,9 @@ def of_run(config, result):
             f"M1: {result['m1_bound']:.2f} nats on test data, "
             f"{result['active_dims']} of {config.settings.m1.latent_dim} latent dimensions active"
         ]
+    if "committee" in result:
+        lines += ["who says how much in its committee, and errs on held-out labels:"]
+        lines += [table([of_member(*member) for member in result["committee"].items()])]
     model = config.folder / run_folder.MODEL
     if config.model == "conditional":
         lines += [f"{result['bound']:.2f} nats on test data, of the other pixels given the middle"]
@@ -46,6 +49,12 @@ def of_run(config, result):
     trained = "resumed" if seconds is None else f"{seconds:.0f} s of training"
     lines += [f"{trained}; the model is {model}"]
     return "\n".join(lines)
+
+
+def of_member(name, member):
+    """A row: a member of a committee, its weight, its error in cross-validation."""
+    error = "" if member["error"] is None else percent(member["error"])
+    return name, f"{100 * member['weight']:.0f} %", error
 
 
 def of_errors(name, result):

@@ -48,6 +48,8 @@ def test_a_run_on_a_table_ends_with_a_verdict(run):
 
     assert result["dataset"]["class_names"] == ["iris", "rose"]
     assert result["test_error"] < 0.3
+    assert sum(member["weight"] for member in result["committee"].values()) == pytest.approx(1)
+    assert {"M2", "logistic regression"} <= set(result["committee"])
     low, high = result["interval"]
     assert low <= result["test_error"] <= high
     assert set(result["baselines"]) >= {"k-NN", "logistic regression", "extra trees"}
