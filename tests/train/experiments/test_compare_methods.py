@@ -157,6 +157,19 @@ def test_every_baseline_learns(name, problem, data_dir, monkeypatch):
     assert " 0x" not in json.dumps(method.settings)
 
 
+@pytest.mark.slow
+def test_our_classifier_learns(data_dir):
+    draw = problems.draw(Problem("satimage"), data_dir, 0)
+
+    answer = methods.METHODS[methods.OURS](
+        draw.x_labeled, draw.y_labeled, draw.x_unlabeled, draw.x_test, 0, draw.num_classes
+    )
+
+    assert answer.probs.shape == (len(draw.x_test), draw.num_classes)
+    assert np.mean(answer.probs.argmax(axis=1) != draw.y_test) < 0.1
+    assert json.loads(json.dumps(answer.setting)) == answer.setting
+
+
 def test_label_spreading_is_scikit_learn_s(data_dir):
     draw = problems.draw(Problem("satimage"), data_dir, 0)
     method = baselines.Spreading("", [{"n_neighbors": 7, "alpha": 0.5}])

@@ -10,10 +10,14 @@ from typing import Any
 import keras
 import numpy as np
 
+from keras_dgm.classifiers import SemiSupervisedClassifier
+from keras_dgm.classifiers.tuning import UNLABELED
 from train.experiments.compare import baselines
 from train.experiments.compare.baselines import Answer, Classifier, Spreading, grid
 
 OURS = "keras-dgm"
+# To be raised where the inside of the classifier changes: its cells are run again.
+VERSION = 1
 
 
 class Ours:
@@ -24,22 +28,18 @@ class Ours:
     @property
     def settings(self):
         """What decides its results."""
-        return {"classifier": baselines.described(self.classifier(0))}
+        params = SemiSupervisedClassifier(random_state=None).get_params()
+        return {"version": VERSION, "parameters": {name: str(v) for name, v in params.items()}}
 
     def __call__(self, x_labeled, y_labeled, x_unlabeled, x_test, seed, num_classes):
         """An `Answer`; arrays as in `problems.Draw`."""
         keras.backend.clear_session()
-        y = np.concatenate([y_labeled, np.full(len(x_unlabeled), baselines.UNLABELED)])
-        classifier = self.classifier(seed).fit(np.concatenate([x_labeled, x_unlabeled]), y)
+        y = np.concatenate([y_labeled, np.full(len(x_unlabeled), UNLABELED)])
+        classifier = SemiSupervisedClassifier(random_state=seed)
+        classifier.fit(np.concatenate([x_labeled, x_unlabeled]), y)
         probs = np.zeros((len(x_test), num_classes))
         probs[:, classifier.classes_] = classifier.predict_proba(x_test)
-        return Answer(probs, {})
-
-    @staticmethod
-    def classifier(seed):
-        from keras_dgm.classifiers import SemiSupervisedClassifier  # type: ignore[attr-defined]
-
-        return SemiSupervisedClassifier(random_state=seed)
+        return Answer(probs, classifier.members_)
 
 
 # The fast ones first.
