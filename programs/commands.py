@@ -1,6 +1,7 @@
 """How `python -m train` and `python -m export` run their commands."""
 
 import sys
+import warnings
 
 
 def run(commands, usage, args):
@@ -20,6 +21,8 @@ def run(commands, usage, args):
     if args[0] not in commands:
         print(f"error: unknown command {args[0]!r}\n{usage}", end="", file=sys.stderr)
         return 2
+    formatted = warnings.formatwarning
+    warnings.formatwarning = lambda message, *_: f"warning: {message}\n"
     try:
         commands[args[0]](args[1:])
     except (ValueError, OSError, FloatingPointError) as error:
@@ -27,4 +30,6 @@ def run(commands, usage, args):
         return 1
     except KeyboardInterrupt:
         return 130
+    finally:
+        warnings.formatwarning = formatted
     return 0

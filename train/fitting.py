@@ -9,6 +9,7 @@ import warnings
 
 import keras
 import numpy as np
+from sklearn.preprocessing import StandardScaler
 
 import keras_dgm as dgm
 from keras_dgm import networks
@@ -224,9 +225,11 @@ def features(model, data):
     """
     preprocessor = next(iter(model.latents().values())).preprocessor
     parts = (data.x_train, data.x_valid, data.x_test)
-    complete_images = data.image_shape is not None and not np.isnan(np.concatenate(parts)).any()
-    if preprocessor is None or complete_images:
+    if data.image_shape is not None and not np.isnan(np.concatenate(parts)).any():
         return None
+    if preprocessor is None:
+        scaler = StandardScaler().fit(data.x_train)
+        return [scaler.transform(x) for x in parts]
     return [np.nan_to_num(preprocessor(x).numpy()) for x in parts]
 
 

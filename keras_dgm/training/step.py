@@ -113,7 +113,10 @@ class TrainingStep:
     def _unpack(self, data: Any) -> tuple[Observation, Any, Any]:
         x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
         if y is not None:
-            y = tf.cast(tf.reshape(y, [-1]), tf.int32)
+            y = tf.reshape(y, [-1])
+            if y.dtype.is_floating:  # NaN is no integer, and XLA would make it 0.
+                y = tf.where(y == y, y, -tf.ones_like(y))
+            y = tf.cast(y, tf.int32)
         return self.model.observe(x), y, sample_weight
 
     def _core(self, function: Callable) -> Callable:

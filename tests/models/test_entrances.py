@@ -293,3 +293,11 @@ def test_sizes_of_batches(method, size, m2):
 def test_a_size_of_batches_to_validate():
     with pytest.raises(ValueError, match="`validation_batch_size` must be an integer of at least"):
         builders.m2().fit(X, Y, validation_split=0.5, validation_batch_size=0)
+
+
+def test_unknown_labels_of_a_dataset_may_be_nan(m2):
+    y = tf.constant([1.0, np.nan, -1.0])
+
+    _, labels, _ = m2.step._unpack((X[:3], y))
+
+    assert labels.numpy().tolist() == [1, -1, -1]

@@ -1,5 +1,7 @@
 """How `python -m train` and `python -m export` run their commands."""
 
+import warnings
+
 import pytest
 
 from programs import commands
@@ -29,3 +31,16 @@ def test_a_wrong_call_and_help(capsys):
     assert capsys.readouterr().out == 2 * "usage: how\n"
     assert commands.run({}, "usage: how\n", ["unknown"]) == 2
     assert "unknown command 'unknown'\nusage: how" in capsys.readouterr().err
+
+
+def test_a_warning_is_one_line(capsys, monkeypatch):
+    """Without the place in the program that it comes from."""
+    monkeypatch.setattr(warnings, "showwarning", lambda *a: print(warnings.formatwarning(*a[:4])))
+    before = warnings.formatwarning
+
+    assert (
+        commands.run({"warn": lambda _: warnings.warn("a column", stacklevel=1)}, "", ["warn"]) == 0
+    )
+
+    assert capsys.readouterr().out == "warning: a column\n\n"
+    assert warnings.formatwarning is before
