@@ -244,14 +244,14 @@ def distil(model: Any, x: np.ndarray, probs: np.ndarray, batch_size: int) -> Non
     """
     inputs = model.view.inputs(model.observe(x).location)
     rows = tf.data.Dataset.from_tensor_slices((inputs, probs.astype(np.float32)))
-    network = model.classifier
-    network.compile(
+    student = keras.Sequential([model.classifier])  # Which so keeps no optimizer.
+    student.compile(
         keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(RATE, DISTIL_STEPS)),
         keras.losses.CategoricalCrossentropy(from_logits=True),
         loss_weights=DISTIL_WEIGHT,
         steps_per_execution=MOST_AT_ONCE,
     )
-    network.fit(
+    student.fit(
         rows.shuffle(len(x)).repeat().batch(batch_size).prefetch(2),
         steps_per_epoch=DISTIL_STEPS,
         shuffle=False,

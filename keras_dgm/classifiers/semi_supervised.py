@@ -142,6 +142,7 @@ class SemiSupervisedClassifier(ClassifierMixin, BaseEstimator):
             alpha=self.alpha,
             activation="relu",
             class_prior=self.class_prior,
+            class_names=[str(label) for label in self.classes_],
             **options,
         )
 

@@ -1,5 +1,6 @@
 """The semi-supervised classifier as scikit-learn's tools and their users call it."""
 
+import keras
 import numpy as np
 import pandas as pd
 import pytest
@@ -46,6 +47,16 @@ def test_the_members_of_the_committee_are_named(fitted):
     assert set(fitted.members_) == names
     assert sum(member["weight"] for member in fitted.members_.values()) == pytest.approx(1)
     assert all(0 <= member["error"] < 0.5 for member in fitted.members_.values())
+
+
+def test_its_keras_model_is_saved_with_the_names_and_answers_the_same(blobs, fitted, tmp_path):
+    fitted.model_.save(tmp_path / "model.keras")
+
+    model = keras.models.load_model(tmp_path / "model.keras")
+
+    assert model.class_names == ("0", "1", "2")
+    found = model.predict(blobs[0].astype(np.float32), verbose=0)
+    np.testing.assert_allclose(found, fitted.predict_proba(blobs[0]), atol=1e-6)
 
 
 def test_the_score_is_that_of_labelled_rows(blobs, fitted):
@@ -113,6 +124,7 @@ def test_before_it_is_fitted(blobs):
         SemiSupervisedClassifier().predict(blobs[0])
 
 
+@pytest.mark.slow
 def test_tools_of_scikit_learn(blobs):
     x, y = blobs
     estimator = clone(SemiSupervisedClassifier(**ALONE, random_state=0))
@@ -124,6 +136,7 @@ def test_tools_of_scikit_learn(blobs):
     assert search.best_score_ > 0.9
 
 
+@pytest.mark.slow
 def test_it_is_reproducible(blobs):
     x, y = blobs
     few = np.where(np.arange(len(y)) < 12, y, -1)

@@ -44,6 +44,7 @@ def quick(monkeypatch):
     monkeypatch.setattr(measure, "saved_model", lambda *_: {**row, "latency_ms": {}})
 
 
+@pytest.mark.slow
 def test_the_bundle_holds_what_people_need(bundle):
     names = {path.name for path in bundle.iterdir()}
     assert names == {
@@ -57,6 +58,7 @@ def test_the_bundle_holds_what_people_need(bundle):
     assert 'name: "digits"' in (bundle / "models.config").read_text()
 
 
+@pytest.mark.slow
 def test_the_examples_are_real_and_hold_the_answer(bundle, trained):
     examples = bundle / "examples"
     images = json.loads((examples / "predict.json").read_text())["inputs"]["images"]
@@ -73,6 +75,7 @@ def test_the_examples_are_real_and_hold_the_answer(bundle, trained):
     subprocess.run(["sh", "-n", examples / "curl.sh"], check=True)
 
 
+@pytest.mark.slow
 def test_verify_accepts_the_bundle_and_notices_damage(bundle, tmp_path, capsys):
     copy = tmp_path / "copy"
     shutil.copytree(bundle, copy)
@@ -126,6 +129,7 @@ def test_a_folder_of_others_is_left_alone(trained, tmp_path, failing):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "theirs"]
 
 
+@pytest.mark.slow
 def test_a_bundle_of_another_name_is_left_alone(trained, bundle, failing):
     message = failing(trained.folder, "--output", bundle, "--name", "other")
 

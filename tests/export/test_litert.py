@@ -14,6 +14,9 @@ FULL = [f"model_{precision}.tflite" for precision in litert.FORMATS]
 CLASSIFIERS = [f"classify_{precision}.tflite" for precision in litert.FORMATS]
 
 
+pytestmark = pytest.mark.slow
+
+
 @pytest.fixture(scope="module")
 def folder(bundle):
     return bundle / "litert"

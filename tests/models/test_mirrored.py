@@ -12,6 +12,9 @@ import pytest
 PROCESS = Path(__file__).with_name("mirrored_process.py")
 
 
+pytestmark = pytest.mark.slow
+
+
 @pytest.fixture(scope="module")
 def measured():
     """Logical devices are fixed once a process uses TensorFlow: it takes one of its own."""

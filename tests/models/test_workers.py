@@ -57,6 +57,7 @@ def pair():
     return measure(2, "m2")
 
 
+@pytest.mark.slow
 def test_two_workers_take_the_steps_of_one_process(pair):
     """The same global batches, the noise fixed; `predict` and `evaluate` alike."""
     (single,) = measure(1, "m2")
@@ -64,11 +65,13 @@ def test_two_workers_take_the_steps_of_one_process(pair):
         assert_equal(single["m2"], worker["m2"])
 
 
+@pytest.mark.slow
 def test_workers_draw_different_noise(pair):
     one, other = pair
     assert one["seed"] != other["seed"]
 
 
+@pytest.mark.slow
 def test_several_steps_an_execution_are_refused(pair):
     message = "`steps_per_execution` must be 1 with several workers, got 10"
     assert {worker["refusal"] for worker in pair} == {message}

@@ -186,7 +186,7 @@ def test_an_unknown_command(capsys):
     "arrays, message",
     [
         ({"y": Y}, "`x`"),
-        ({"x": X, "y": Y.astype("float32")}, "integer"),
+        ({"x": X, "y": Y + 0.5}, "integer"),
         ({"x": X, "y": Y - 5}, "-5"),
         ({"x": np.where(X == X.max(), np.inf, X), "y": Y}, "finite"),
         ({"x": X * [1, 1, np.nan, 1, 1], "y": Y}, "none in column 2"),
@@ -195,7 +195,7 @@ def test_an_unknown_command(capsys):
     ],
     ids=[
         "no x",
-        "float labels",
+        "labels between numbers",
         "labels below -1",
         "infinite",
         "an empty column",
@@ -233,7 +233,7 @@ def test_a_table_of_ones_own(tmp_path, capsys):
     x = np.where(X > 1.8, np.nan, centres[Y] + 0.3 * X)  # Some entries are missing.
     path = own_file(tmp_path, x=x, y=Y)
     arguments = ["--dataset", path, "--num-labeled", "9", "--run-dir", str(tmp_path / "run")]
-    steps = ["--m2.steps", "20", "--m2.labels-first", "10"]
+    steps = ["--m2.steps", "20", "--m2.labels-first", "10", "--m2.no-committee"]
     assert main(["fit", *SHORT[:4], *steps, "--model", "m1+m2", "--no-baselines", *arguments]) == 0
     assert "M1+M2" in capsys.readouterr().out
 

@@ -56,6 +56,7 @@ def test_a_run_on_a_table_ends_with_a_verdict(run):
     assert np.sum(result["confusion"]) == result["dataset"]["num_test"]
 
 
+@pytest.mark.slow
 def test_a_stack_on_a_table(table, tmp_path):
     folder = tmp_path / "stack"
     arguments = ["fit", "--dataset", str(table), "--target", "flower", "--model", "m1+m2"]
