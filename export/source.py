@@ -164,7 +164,9 @@ def _numbers(version):
 def _columns(run, data):
     """Those of the table that a model was trained on, or of the data that it is given."""
     if run is not None and run.schema is not None:
-        return dgm.data.TableSchema.from_config(run.schema).columns
+        schema = dgm.data.TableSchema.from_config(run.schema)
+        # Whoever sends columns by name would take the token for a value.
+        return () if schema.missing_token is not None else schema.columns
     return () if data is None else data.columns
 
 

@@ -134,6 +134,18 @@ def check(config):
             f"`m2.steps` must be None with `m2.epochs`, got {config.settings.m2.steps} and "
             f"{config.settings.m2.epochs}"
         )
+    if config.settings.m2.committee and config.strategy == "multi-worker":
+        raise ValueError(
+            "`m2.committee` must be off (--m2.no-committee) with several workers, got True"
+        )
+    per_batch = config.settings.m2.labels_per_batch
+    if per_batch is not None and (
+        config.settings.m2.steps is None or per_batch >= config.settings.m2.batch_size
+    ):
+        raise ValueError(
+            "`m2.labels_per_batch` must be less than `m2.batch_size` and go with `m2.steps`, got "
+            f"{per_batch} of {config.settings.m2.batch_size} with {config.settings.m2.steps} steps"
+        )
     if config.settings.pca is not None and config.settings.likelihood != "gaussian":
         raise ValueError(
             f"`likelihood` must be gaussian with `pca`, got {config.settings.likelihood!r}"

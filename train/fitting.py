@@ -171,7 +171,9 @@ def fit_m2(config, data, folder, model):
     seconds = _fit(
         config, "m2", model, recipe, examples, folder, history, callbacks, metrics, options
     )
-    facts = {"committee": taught(config, data, model)} if recipe.committee else {}
+    facts = {}
+    if recipe.committee and members.few_labels(data.y_train):
+        facts["committee"] = taught(config, data, model)
     logs = model.evaluate(*test, batch_size=EVALUATION_BATCH, verbose=0, return_dict=True)
     return model, {
         **facts,
@@ -184,11 +186,11 @@ def fit_m2(config, data, folder, model):
 
 def taught(config, data, model):
     """Let a committee teach q(y|x) of an M2 or M1+M2; its members, as `members.teach` tells."""
-    options, recipe = m2_options(config, data), config.settings.m2
-    batches = recipe.batch_size, recipe.labels_per_batch
+    batches = config.settings.m2.batch_size, config.settings.m2.labels_per_batch
 
     def make(**seen):
-        return dgm.M2(**{**options, **seen})
+        # An adaptive sum would go on from one training to the next.
+        return dgm.M2(**{**m2_options(config, data), "class_sum": "exact", **seen})
 
     own = members.opinion_of(model, make, data.x_train, data.y_train, config.seed, *batches)
     return members.teach(model, own, make, data.x_train, data.y_train, config.seed, *batches)

@@ -1,7 +1,5 @@
 """What shows that a model of x has not learned: its columns' scales, its bound, a collapse."""
 
-import math
-
 import numpy as np
 import tensorflow as tf
 
@@ -30,8 +28,9 @@ def reasons(model, data, facts):
     constant = bound_of_constant(of_x.likelihood, train, test)
     # What M2 pays for a label at worst.
     of_labels = 0.0
-    if "m1_bound" not in facts:
-        of_labels = np.mean(data.y_test >= 0) * math.log(data.num_classes)
+    if "m1_bound" not in facts and model.num_classes:
+        rarest = -float(tf.reduce_min(model.py().logits_parameter()))
+        of_labels = np.mean(data.y_test >= 0) * rarest
     if constant is not None and bound < constant - of_labels:
         found.append(
             f"the bound of x, {bound:.1f} nats on test data, is worse than the {constant:.1f} of a "
@@ -61,12 +60,14 @@ def unfit_scales(model, x, data):
     return [
         f"the scale of column {', '.join(names)}{more} is none that {model.likelihood!r:.80} fits "
         f"(the first has a mean of {np.nanmean(first):.3g} and a deviation of "
-        f"{np.nanstd(first):.3g}): use --likelihood columns, which standardises"
+        f"{np.nanstd(first):.3g}); of a table, --likelihood columns standardises"
     ]
 
 
 def bound_of_constant(likelihood, train, test):
     """log p(x) of test rows under the best constant for each column, in nats; None: not known."""
+    if np.isnan(train).all(axis=0).any():
+        return None
     params = likelihood.constant(train)
     if params is None:
         return None

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy import optimize, special
 
-from keras_dgm.classifiers.tuning import Choice, choose
+from keras_dgm.classifiers.tuning import MAX_FOLDS, Choice, choose
 
 # By how much the odds of a member fall with each wrong prediction of a held-out label.
 ERROR_COST = 0.3
@@ -41,18 +41,16 @@ class Member(NamedTuple):
             probabilities [N, K].
         grid: settings, of which cross-validation chooses.
         max_folds: of the cross-validation.
-        prior: as of `Opinion`.
     """
 
     fit: Fit
     grid: Sequence[dict[str, Any]] = ({},)
-    max_folds: int = 5
-    prior: float = 1.0
+    max_folds: int = MAX_FOLDS
 
     def opinion(self, y: np.ndarray, num_classes: int, seed: int) -> Opinion:
         """What it says after learning from labels y [N], -1 where unknown."""
         choice = self.choice(y, num_classes, seed)
-        return Opinion(self.fit(y, **choice.setting), choice.error, self.prior)
+        return Opinion(self.fit(y, **choice.setting), choice.error)
 
     def choice(self, y: np.ndarray, num_classes: int, seed: int) -> Choice:
         """Its best setting, and the error of that."""
@@ -87,7 +85,8 @@ def pooled(opinions: Sequence[Opinion], num_labels: int) -> tuple[np.ndarray, np
 
 def as_sure(probs: np.ndarray, confidence: float) -> np.ndarray:
     """A power of probabilities [N, K], normalised, whose mean confidence is the one given."""
-    log_probs = np.log(probs + 1e-6)
+    # A class that nobody believes in stays at 0.
+    log_probs = np.where(probs.any(axis=0), np.log(probs + 1e-6), -np.inf)
 
     def powered(log_power):
         return special.softmax(log_probs * np.exp(log_power), axis=1)

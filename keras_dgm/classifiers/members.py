@@ -19,7 +19,7 @@ from keras_dgm.training.step import steps_at_once
 
 # Steps of an execution: as many as divide them all.
 MOST_AT_ONCE = 50
-# Rows that a committee looks at.
+# Rows that a committee looks at, among them all labelled ones.
 MOST_ROWS = 5000
 # Beyond this many features, a generative model of their first components is a member as well.
 WIDE = 60
@@ -28,7 +28,8 @@ COMPONENTS = 30
 STEPS, LABELS_FIRST = 500, 200
 RATE = 3e-3
 PENALTIES = tuple({"C": C} for C in (1.0, 0.001, 0.01, 0.1))
-GRAPHS = tuple({"n_neighbors": k, "alpha": a} for k in (6, 11) for a in (0.9, 0.99))
+NEIGHBOURS = (6, 11)
+GRAPHS = tuple({"n_neighbors": k, "alpha": a} for k in NEIGHBOURS for a in (0.9, 0.99))
 GENERATIVE_FOLDS = 3
 # A model of the columns as they are has twice the say of another member.
 PRIOR = 2.0
@@ -49,8 +50,8 @@ def teach(
 ) -> dict[str, dict[str, float | None]]:
     """Let a committee, of which a fitted model is a member, teach its q(y|x).
 
-    What all members together say of the rows becomes what q(y|x) is fitted to; the other networks
-    stay as they are.
+    What all members together say of at most 5,000 rows becomes what q(y|x) is fitted to; the other
+    networks stay as they are.
 
     Args:
         model: an `M2` or M1+M2 fitted to x and y.
@@ -59,7 +60,7 @@ def teach(
             another `M2` with the same settings.
         x: [N, D].
         y: integers [N], -1 where unknown.
-        seed: of everything that is drawn.
+        seed: of what is drawn, beside the start of the networks, which is `keras.utils`'.
         batch_size: rows of a step.
         labels_per_batch: at least so many of them have a label; None: their share.
 
@@ -88,11 +89,16 @@ def teach(
         opinions["M2 of components"] = of_components.opinion(y, seed)
     opinions[model.title] = own._replace(prior=PRIOR)
     probs, weights = committee.pooled(list(opinions.values()), int(np.sum(y >= 0)))
-    distil(m2, x, probs, batch_size)
+    distil(m2, x, probs, batch_size, seed)
     return {
         name: {"error": opinion.error, "weight": float(weight)}
         for (name, opinion), weight in zip(opinions.items(), weights, strict=True)
     }
+
+
+def few_labels(y: np.ndarray) -> bool:
+    """Whether labels are so few that a committee is worth its time."""
+    return int(np.sum(y >= 0)) <= MOST_ROWS
 
 
 def opinion_of(
@@ -106,6 +112,9 @@ def opinion_of(
 ) -> Opinion:
     """What a fitted model says of its data; its error in cross-validation is that of a twin.
 
+    The twin, an M2 of the same settings, is trained as `Generative` says; that of M1+M2 sees the
+    means of q(z1|x).
+
     The arguments are those of `teach`.
     """
     m2, seen = model.as_m2(x)
@@ -115,9 +124,9 @@ def opinion_of(
 
 
 def some_rows(y: np.ndarray, most: int, seed: int) -> np.ndarray:
-    """All rows with a label, and others at random, up to `most` in all; sorted indices."""
+    """All rows with a label, at most `most`, and others at random up to it; sorted indices."""
     labeled, others = np.flatnonzero(y >= 0), np.flatnonzero(y < 0)
-    others = np.random.default_rng(seed).permutation(others)[: max(0, most - len(labeled))]
+    others = np.random.default_rng(seed).permutation(others)[: most - len(labeled)]
     return np.sort(np.concatenate([labeled, others]))
 
 
@@ -138,9 +147,9 @@ def supervised(classifier: Any, x: Any, y: np.ndarray, num_classes: int) -> np.n
     return tuning.scores(classifier.fit(x[seen], y[seen]), x, num_classes)
 
 
-def label_spreading(x: Any, num_classes: int, most: int = 11) -> Fit:
+def label_spreading(x: Any, num_classes: int) -> Fit:
     """The labels of the neighbours, and of theirs."""
-    graph = NeighbourGraph(x, most)
+    graph = NeighbourGraph(x, max(NEIGHBOURS))
     return lambda y, **setting: graph.spread(y, num_classes, weighted=True, **setting)
 
 
@@ -228,12 +237,12 @@ class HalfCosine(keras.callbacks.Callback):
 
 
 def components(x: Any, count: int) -> np.ndarray:
-    """The first principal components of features, of unit variance, [N, count]."""
+    """The projections on the first right singular vectors, of unit variance, [N, count]."""
     found = TruncatedSVD(count, random_state=0).fit_transform(x)
     return StandardScaler().fit_transform(found).astype(np.float32)
 
 
-def distil(model: Any, x: np.ndarray, probs: np.ndarray, batch_size: int) -> None:
+def distil(model: Any, x: np.ndarray, probs: np.ndarray, batch_size: int, seed: int) -> None:
     """Refit q(y|x) of a fitted model to probabilities of its classes; the rest stays as it is.
 
     Args:
@@ -241,6 +250,7 @@ def distil(model: Any, x: np.ndarray, probs: np.ndarray, batch_size: int) -> Non
         x: [N, D].
         probs: [N, K].
         batch_size: rows of a step.
+        seed: of the order of the rows.
     """
     inputs = model.view.inputs(model.observe(x).location)
     rows = tf.data.Dataset.from_tensor_slices((inputs, probs.astype(np.float32)))
@@ -252,7 +262,7 @@ def distil(model: Any, x: np.ndarray, probs: np.ndarray, batch_size: int) -> Non
         steps_per_execution=MOST_AT_ONCE,
     )
     student.fit(
-        rows.shuffle(len(x)).repeat().batch(batch_size).prefetch(2),
+        rows.shuffle(len(x), seed=seed).repeat().batch(batch_size).prefetch(2),
         steps_per_epoch=DISTIL_STEPS,
         shuffle=False,
         verbose=0,

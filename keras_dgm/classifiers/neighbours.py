@@ -31,7 +31,6 @@ class NeighbourGraph:
         num_classes: int,
         n_neighbors: int,
         alpha: float,
-        max_iter: int = MAX_ITERATIONS,
         weighted: bool = False,
     ) -> np.ndarray:
         """Probabilities of the classes of all rows, [N, K]; uniform where no label has reached.
@@ -39,14 +38,14 @@ class NeighbourGraph:
         Args:
             y: [N], -1 where unknown.
             num_classes: K.
-            n_neighbors, alpha, max_iter: as of `LabelSpreading`.
+            n_neighbors, alpha: as of `LabelSpreading`.
             weighted: whether an edge weighs the less the longer it is, counts in both directions,
                 and all classes get the same mass in all (Zhu, Ghahramani and Lafferty 2003,
                 section 4).
         """
         count = len(self._nearest)
         graph = self._weights(n_neighbors) if weighted else self._edges(n_neighbors)
-        model = LabelSpreading(kernel=lambda *_: graph, alpha=alpha, max_iter=max_iter)
+        model = LabelSpreading(kernel=lambda *_: graph, alpha=alpha, max_iter=MAX_ITERATIONS)
         with warnings.catch_warnings(), np.errstate(invalid="ignore"):  # 0 / 0 far from labels.
             warnings.simplefilter("ignore", ConvergenceWarning)
             model.fit(np.zeros((count, 1)), y)

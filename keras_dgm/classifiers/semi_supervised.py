@@ -11,7 +11,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from keras_dgm import checks, networks
 from keras_dgm.classifiers.labels import accuracy, encode
-from keras_dgm.classifiers.members import Generative, teach
+from keras_dgm.classifiers.members import Generative, few_labels, teach
 from keras_dgm.data.columns import columns_of
 from keras_dgm.models import M2
 from keras_dgm.preprocessing import TableEncoder
@@ -38,7 +38,8 @@ class SemiSupervisedClassifier(ClassifierMixin, BaseEstimator):
         class_prior: as of `M2`; None: uniform.
         committee: whether a committee of logistic regression, extra trees, label spreading and M2
             itself, each believed as far as cross-validation on the labels says, has the last word:
-            q(y|x) is refitted to what they say together.
+            q(y|x) is refitted to what they say together of at most 5,000 rows. Beyond 5,000 labels
+            there is none.
         random_state: of the initial weights and the noise: None, an integer or a `RandomState`.
 
     Attributes:
@@ -113,7 +114,7 @@ class SemiSupervisedClassifier(ClassifierMixin, BaseEstimator):
             self.learning_rate,
         )
         self.members_ = {}
-        if not self.committee:
+        if not (self.committee and few_labels(labels)):
             generative.train(labels)
             return self
         own = generative.opinion(labels, seed)

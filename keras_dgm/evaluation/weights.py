@@ -16,9 +16,9 @@ _LEAST = 1e-300
 def jackknife(log_w: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The standard error and the bias of log 1/S sum_s w_s, from leaving out each of the weights.
 
-    The squared error is on average at least the variance of the estimate, whatever the weights;
-    that of the delta method, which takes the logarithm for a straight line, is far less where a
-    few weights make up the sum.
+    The squared error is on average at least (S - 1) / S times the variance of an estimate from
+    S - 1 weights, whatever they are; that of the delta method, which takes the logarithm for a
+    straight line, is far less where a few weights make up the sum.
 
     Args:
         log_w: [N, S], logarithms of the weights.

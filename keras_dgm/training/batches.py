@@ -190,10 +190,19 @@ class Arrays:
     def _weights_at(self, labels_per_batch: int, batch_size: int) -> np.ndarray:
         """Weights that make a mean over such batches one over the examples, [N]."""
         fraction = self.labeled.mean()
-        if self.steps is None or fraction == 0 or labels_per_batch >= batch_size:
+        if fraction == 0:
             raise ValueError(
-                "`labels_per_batch` must be less than `batch_size`, with labels and with "
-                f"`steps_per_epoch`, got {labels_per_batch} of {batch_size}"
+                f"`labels_per_batch` must be None without labels, got {labels_per_batch}"
+            )
+        if self.steps is None:
+            raise ValueError(
+                f"`labels_per_batch` must go with `steps_per_epoch`, got {labels_per_batch} "
+                "and None"
+            )
+        if labels_per_batch >= batch_size:
+            raise ValueError(
+                f"`labels_per_batch` must be less than `batch_size`, got {labels_per_batch} "
+                f"and {batch_size}"
             )
         share = labels_per_batch / batch_size
         weights = np.where(self.labeled, fraction / share, (1 - fraction) / (1 - share))

@@ -62,7 +62,8 @@ class AdaptiveClassSum(keras.callbacks.Callback):
         self.some = some
 
     def on_epoch_end(self, epoch, logs=None):
-        k = smallest_sum(self.m2(self.some), self.MASS)
+        qy_x = self.m2.qy_x(self.m2.expected_observation(self.some))
+        k = smallest_sum(qy_x.probs_parameter(), self.MASS)
         if k < min(self.m2.summed_classes, self.m2.num_classes - 1):
             self.m2.summed_classes = k
             self.model.make_train_function(force=True)

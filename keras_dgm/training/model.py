@@ -249,8 +249,8 @@ class TrainableModel(keras.Model):
         if held_out is not None:
             held_out.warn_without_labels("validation_data")
             evaluation = held_out.evaluation(validation_batch_size, default=batch_size)
-        first = initial_epoch * (steps_per_epoch or 0)
-        of_order = epoch if steps_per_epoch is None else seen
+        first = initial_epoch * (steps_per_epoch or 0) if initial_epoch else steps
+        of_order = epoch if steps_per_epoch is None else 0
         training = train.training(batch_size, seed, of_order, shuffle, first, labels_per_batch)
         if labels_first:
             # One kind of batches, one compiled step.

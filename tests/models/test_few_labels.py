@@ -164,10 +164,14 @@ def test_the_objective_is_the_same_with_more_labels_in_a_batch():
 @pytest.mark.parametrize(
     ("make", "options", "message"),
     [
-        (builders.m2, {"labels_per_batch": 6}, "with `steps_per_epoch`, got 6 of 10"),
-        (builders.m2, {"labels_per_batch": 10, "steps_per_epoch": 2}, "must be less than"),
+        (builders.m2, {"labels_per_batch": 6}, "go with `steps_per_epoch`, got 6"),
+        (
+            builders.m2,
+            {"labels_per_batch": 10, "steps_per_epoch": 2},
+            "less than `batch_size`, got 10 and 10",
+        ),
         (builders.m2, {"labels_per_batch": 0, "steps_per_epoch": 2}, "got 0"),
-        (builders.m1, {"labels_per_batch": 6, "steps_per_epoch": 2}, "with labels"),
+        (builders.m1, {"labels_per_batch": 6, "steps_per_epoch": 2}, "without labels"),
     ],
 )
 def test_labels_that_a_batch_cannot_hold(make, options, message):

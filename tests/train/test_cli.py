@@ -154,6 +154,11 @@ WRONG = {
     "pca of bits": (["--dataset", "mnist", "--pca", "5"], "`likelihood` must"),
     "scale of a bernoulli": (["--likelihood", "bernoulli"], "`likelihood_scale`"),
     "priors of another number": (["--m2.class-prior", "0.5", "0.5"], "`class_prior` must be 10"),
+    "labels a batch without steps": (["--m2.labels-per-batch", "9"], "`m2.labels_per_batch` must"),
+    "a committee of workers": (
+        ["--m2.committee", "--strategy", "multi-worker"],
+        "`m2.committee` must be off",
+    ),
     "no such file": (["--dataset", "nowhere.npz"], "nowhere.npz"),
     "faces have no labels": (["--dataset", "frey_face", "--data-dir", "."], "frey_rawface.mat"),
 }

@@ -8,6 +8,7 @@ import pytest
 import tensorflow as tf
 
 import keras_dgm as dgm
+from keras_dgm.classifiers import members
 from train import cli
 
 FAST = ("--m2.steps", "40", "--m2.labels-first", "20", "--m2.hidden-units", "8")
@@ -39,7 +40,11 @@ def table(tmp_path_factory):
 def run(table, tmp_path_factory):
     folder = tmp_path_factory.mktemp("runs") / "flowers"
     arguments = ["fit", "--dataset", str(table), "--target", "flower", "--run-dir", str(folder)]
-    assert cli.main([*arguments, *FAST]) == 0
+    with pytest.MonkeyPatch.context() as patch:
+        # As of a wide table.
+        patch.setattr(members, "WIDE", 1)
+        patch.setattr(members, "COMPONENTS", 2)
+        assert cli.main([*arguments, *FAST]) == 0
     return folder
 
 
@@ -49,7 +54,7 @@ def test_a_run_on_a_table_ends_with_a_verdict(run):
     assert result["dataset"]["class_names"] == ["iris", "rose"]
     assert result["test_error"] < 0.3
     assert sum(member["weight"] for member in result["committee"].values()) == pytest.approx(1)
-    assert {"M2", "logistic regression"} <= set(result["committee"])
+    assert {"M2", "M2 of components", "logistic regression"} <= set(result["committee"])
     low, high = result["interval"]
     assert low <= result["test_error"] <= high
     assert set(result["baselines"]) >= {"k-NN", "logistic regression", "extra trees"}
