@@ -12,6 +12,8 @@ from export import capi, capi_process, reference, runners, servable, verify
 
 ROOT = Path(__file__).resolve().parents[2]
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def cases(saved_model):

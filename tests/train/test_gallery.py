@@ -13,6 +13,8 @@ from train.pictures import PICTURES
 FIT = ["fit", "--no-baselines", "--num-labeled", "50", "--m1.hidden-units", "20"]
 FIT += ["--m1.epochs", "4", "--m2.hidden-units", "20", "--m2.epochs", "6"]
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory):

@@ -15,6 +15,8 @@ from train.cli import main
 SHORT = ["--m1.epochs", "2", "--m1.hidden-units", "10", "--m1.num-samples", "3"]
 SHORT += ["--m2.epochs", "2", "--m2.hidden-units", "10", "--num-labeled", "50", "--no-baselines"]
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):

@@ -1,8 +1,12 @@
 import json
 
+import pytest
+
 import keras_dgm as dgm
 from train.cli import main
 from train.experiments import benchmark, products
+
+pytestmark = pytest.mark.slow
 
 
 def test_the_multiply_adds_of_m1_are_those_of_its_layers():
