@@ -36,6 +36,11 @@ def of_test(predicted, y, num_classes):
     }
 
 
+def percent(fraction, digits=2):
+    """A fraction as text."""
+    return f"{100 * fraction:.{digits}f} %"
+
+
 def is_uneven(confusion):
     """Whether classes differ so much in size that one error does not say enough."""
     counts = np.sum(confusion, axis=1)

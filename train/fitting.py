@@ -186,14 +186,21 @@ def fit_m2(config, data, folder, model):
 
 def taught(config, data, model):
     """Let a committee teach q(y|x) of an M2 or M1+M2; its members, as `members.teach` tells."""
-    batches = config.settings.m2.batch_size, config.settings.m2.labels_per_batch
+    recipe = config.settings.m2
 
     def make(**seen):
         # An adaptive sum would go on from one training to the next.
         return dgm.M2(**{**m2_options(config, data), "class_sum": "exact", **seen})
 
-    own = members.opinion_of(model, make, data.x_train, data.y_train, config.seed, *batches)
-    return members.teach(model, own, make, data.x_train, data.y_train, config.seed, *batches)
+    return members.teach(
+        model,
+        make,
+        data.x_train,
+        data.y_train,
+        config.seed,
+        recipe.batch_size,
+        recipe.labels_per_batch,
+    )
 
 
 def fit_conditional(config, data, folder, observation):
@@ -227,7 +234,7 @@ def features(model, data):
     """
     preprocessor = next(iter(model.latents().values())).preprocessor
     parts = (data.x_train, data.x_valid, data.x_test)
-    if data.image_shape is not None and not np.isnan(np.concatenate(parts)).any():
+    if data.image_shape is not None and not any(np.isnan(x).any() for x in parts):
         return None
     if preprocessor is None:
         scaler = StandardScaler().fit(data.x_train)

@@ -15,8 +15,8 @@ from keras_dgm import evaluation
 from keras_dgm.evaluation import weights
 from keras_dgm.runs import files, run_folder
 from train import runs
-from train.errors import error
-from train.report import mean_and_error, percent
+from train.errors import error, percent
+from train.report import mean_and_error
 from train.settings import NonNegative, Positive, Rule
 
 # Test examples between two writes of the file.

@@ -4,6 +4,7 @@ import numpy as np
 
 from keras_dgm.runs import run_folder
 from train import errors, verdict
+from train.errors import percent
 
 NAMES = {"m1": "M1 + RBF SVM", "m2": "M2", "m1+m2": "M1+M2"}
 # A confusion matrix of more classes is in result.json alone.
@@ -21,11 +22,6 @@ def table(rows):
         "  ".join([f"  {name:<{first}}", *map("{:>{}}".format, texts, others)])
         for name, *texts in rows
     )
-
-
-def percent(error):
-    """A fraction as text."""
-    return f"{100 * error:.2f} %"
 
 
 def of_run(config, result):

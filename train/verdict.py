@@ -1,8 +1,12 @@
 """What a run's result is worth, in words: what to use, and why."""
 
+import functools
+
 import numpy as np
 
 from train import errors, guards
+
+percent = functools.partial(errors.percent, digits=1)
 
 
 def of_run(name, model, data, result):
@@ -45,21 +49,20 @@ def of_errors(name, result, baselines, data):
     if best is not None and baselines[best]["test_error"] <= error:
         use = best
         reasons.append(
-            f"{name} is not better than {best}, which errs {percent(baselines[best])} on the same "
-            "labels: use that instead"
+            f"{name} is not better than {best}, which errs "
+            f"{percent(baselines[best]['test_error'])} on the same labels: use that instead"
         )
     if error >= trivial:
         reasons.append(
-            f"no better than always saying the most frequent class, which errs "
-            f"{100 * trivial:.1f} %"
+            f"no better than always saying the most frequent class, which errs {percent(trivial)}"
         )
     if baselines and errors.is_uneven(matrix):
         fairest = min(baselines, key=lambda each: baselines[each]["balanced_error"])
         if baselines[fairest]["balanced_error"] < result["balanced_error"] and fairest != use:
             reasons.append(
                 f"{fairest} errs less where all classes count the same, "
-                f"{percent(baselines[fairest], 'balanced_error')} against "
-                f"{percent(result, 'balanced_error')}"
+                f"{percent(baselines[fairest]['balanced_error'])} against "
+                f"{percent(result['balanced_error'])}"
             )
     return {"use": use, "most_frequent_error": trivial, "reasons": reasons}
 
@@ -101,13 +104,8 @@ def lines(name, result):
         return ["verdict:", *reasons] if reasons else []
     low, high = result["interval"]
     return [
-        f"verdict: {name} errs {percent(result)} (95 % interval {100 * low:.1f} to "
-        f"{100 * high:.1f} %, {result['dataset']['num_test']} test examples); always the most "
-        f"frequent class: {100 * verdict['most_frequent_error']:.1f} %; use {verdict['use']}",
+        f"verdict: {name} errs {percent(result['test_error'])} (95 % interval {100 * low:.1f} to "
+        f"{percent(high)}, {result['dataset']['num_test']} test examples); always the most "
+        f"frequent class: {percent(verdict['most_frequent_error'])}; use {verdict['use']}",
         *reasons,
     ]
-
-
-def percent(result, error="test_error"):
-    """An error of a result as text."""
-    return f"{100 * result[error]:.1f} %"

@@ -40,13 +40,13 @@ DISTIL_WEIGHT = 100.0
 
 def teach(
     model: Any,
-    own: Opinion,
     make: Callable[..., Any],
     x: np.ndarray,
     y: np.ndarray,
     seed: int,
     batch_size: int,
     labels_per_batch: int | None,
+    own: Opinion | None = None,
 ) -> dict[str, dict[str, float | None]]:
     """Let a committee, of which a fitted model is a member, teach its q(y|x).
 
@@ -55,7 +55,6 @@ def teach(
 
     Args:
         model: an `M2` or M1+M2 fitted to x and y.
-        own: its opinion of x.
         make: a function of the arguments that say how a model sees x, and of `seed`, that returns
             another `M2` with the same settings.
         x: [N, D].
@@ -63,16 +62,25 @@ def teach(
         seed: of what is drawn, beside the start of the networks, which is `keras.utils`'.
         batch_size: rows of a step.
         labels_per_batch: at least so many of them have a label; None: their share.
+        own: what the model says of x, with its error in cross-validation; None: the error is that
+            of a twin, an M2 of the same settings, trained as `Generative` says. That of M1+M2 sees
+            the means of q(z1|x).
 
     Returns:
         By the name of a member its `error` in cross-validation, None where a class has one label,
         and its `weight`.
     """
+    m2, x = model.as_m2(x)
+    batches = batch_size, labels_per_batch
+    if own is None:
+        how = {"likelihood": m2.likelihood, "missing": m2.missing, "preprocessor": m2.preprocessor}
+        twin = Generative(make(**how, seed=seed), x, *batches)
+        own = Opinion(m2.predict(x, batch_size=1000, verbose=0), twin.error(y, seed))
     rows = some_rows(y, MOST_ROWS, seed)
-    y, own = y[rows], own._replace(probs=own.probs[rows])
-    m2, x = model.as_m2(x[rows])
+    x, y, own = x[rows], y[rows], own._replace(probs=own.probs[rows], prior=PRIOR)
     K = m2.num_classes
-    (simple,) = features.prepared(x if features.is_sparse(x) else m2.observe(x).location.numpy())
+    observed = m2.observe(x).location
+    (simple,) = features.prepared(x if features.is_sparse(x) else observed.numpy())
     members = {
         "logistic regression": Member(logistic_regression(simple, K), PENALTIES),
         "extra trees": Member(extra_trees(simple, K, seed)),
@@ -81,15 +89,12 @@ def teach(
     opinions = {name: member.opinion(y, K, seed) for name, member in members.items()}
     if simple.shape[1] > WIDE:
         of_components = Generative(
-            make(likelihood="gaussian", seed=seed),
-            components(simple, COMPONENTS),
-            batch_size,
-            labels_per_batch,
+            make(likelihood="gaussian", seed=seed), components(simple, COMPONENTS), *batches
         )
         opinions["M2 of components"] = of_components.opinion(y, seed)
-    opinions[model.title] = own._replace(prior=PRIOR)
+    opinions[model.title] = own
     probs, weights = committee.pooled(list(opinions.values()), int(np.sum(y >= 0)))
-    distil(m2, x, probs, batch_size, seed)
+    distil(m2, observed, probs, batch_size, seed)
     return {
         name: {"error": opinion.error, "weight": float(weight)}
         for (name, opinion), weight in zip(opinions.items(), weights, strict=True)
@@ -99,28 +104,6 @@ def teach(
 def few_labels(y: np.ndarray) -> bool:
     """Whether labels are so few that a committee is worth its time."""
     return int(np.sum(y >= 0)) <= MOST_ROWS
-
-
-def opinion_of(
-    model: Any,
-    make: Callable[..., Any],
-    x: np.ndarray,
-    y: np.ndarray,
-    seed: int,
-    batch_size: int,
-    labels_per_batch: int | None,
-) -> Opinion:
-    """What a fitted model says of its data; its error in cross-validation is that of a twin.
-
-    The twin, an M2 of the same settings, is trained as `Generative` says; that of M1+M2 sees the
-    means of q(z1|x).
-
-    The arguments are those of `teach`.
-    """
-    m2, seen = model.as_m2(x)
-    how = {"likelihood": m2.likelihood, "missing": m2.missing, "preprocessor": m2.preprocessor}
-    twin = Generative(make(**how, seed=seed), seen, batch_size, labels_per_batch)
-    return Opinion(m2.predict(seen, batch_size=1000, verbose=0), twin.error(y, seed))
 
 
 def some_rows(y: np.ndarray, most: int, seed: int) -> np.ndarray:
@@ -242,17 +225,17 @@ def components(x: Any, count: int) -> np.ndarray:
     return StandardScaler().fit_transform(found).astype(np.float32)
 
 
-def distil(model: Any, x: np.ndarray, probs: np.ndarray, batch_size: int, seed: int) -> None:
+def distil(model: Any, observed: tf.Tensor, probs: np.ndarray, batch_size: int, seed: int) -> None:
     """Refit q(y|x) of a fitted model to probabilities of its classes; the rest stays as it is.
 
     Args:
         model: an `M2`.
-        x: [N, D].
+        observed: what it observes of some rows, [N, W].
         probs: [N, K].
         batch_size: rows of a step.
         seed: of the order of the rows.
     """
-    inputs = model.view.inputs(model.observe(x).location)
+    inputs = model.view.inputs(observed)
     rows = tf.data.Dataset.from_tensor_slices((inputs, probs.astype(np.float32)))
     student = keras.Sequential([model.classifier])  # Which so keeps no optimizer.
     student.compile(
@@ -262,7 +245,7 @@ def distil(model: Any, x: np.ndarray, probs: np.ndarray, batch_size: int, seed: 
         steps_per_execution=MOST_AT_ONCE,
     )
     student.fit(
-        rows.shuffle(len(x), seed=seed).repeat().batch(batch_size).prefetch(2),
+        rows.shuffle(len(probs), seed=seed).repeat().batch(batch_size).prefetch(2),
         steps_per_epoch=DISTIL_STEPS,
         shuffle=False,
         verbose=0,

@@ -117,16 +117,15 @@ class SemiSupervisedClassifier(ClassifierMixin, BaseEstimator):
         if not (self.committee and few_labels(labels)):
             generative.train(labels)
             return self
-        own = generative.opinion(labels, seed)
         self.members_ = teach(
             self.model_,
-            own,
             self._model,
             X,
             labels,
             seed,
             self.batch_size,
             self.labels_per_batch,
+            own=generative.opinion(labels, seed),
         )
         return self
 

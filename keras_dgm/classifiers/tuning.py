@@ -6,7 +6,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy import optimize, special
 from sklearn.metrics import log_loss
-from sklearn.model_selection import StratifiedKFold
+
+from keras_dgm.classifiers.splitter import LabeledStratifiedKFold
 
 MAX_FOLDS = 5
 TEMPERATURES = (0.05, 20.0)
@@ -51,21 +52,22 @@ def choose(
         logits: whether the scores are decision values, not probabilities.
         max_folds: the most folds.
     """
-    labeled = np.flatnonzero(y != UNLABELED)
+    labeled = y != UNLABELED
     of_labeled = y[labeled]
     counts = np.bincount(of_labeled, minlength=num_classes)
     folds = min(max_folds, counts[counts > 0].min())
     if folds < 2:
         return Choice(grid[0])
-    splits = StratifiedKFold(folds, shuffle=True, random_state=seed)
-    parts = list(splits.split(of_labeled[:, None], of_labeled))
+    splits = LabeledStratifiedKFold(folds, shuffle=True, random_state=seed)
+    parts = [held_out for _, held_out in splits.split(y, y)]
     tried = []
     for position, setting in enumerate(grid):
-        scores = np.zeros((len(labeled), num_classes))
-        for _, valid in parts:
+        of_rows = np.zeros((len(y), num_classes))
+        for held_out in parts:
             hidden = y.copy()
-            hidden[labeled[valid]] = UNLABELED
-            scores[valid] = fit(hidden, setting)(labeled[valid])
+            hidden[held_out] = UNLABELED
+            of_rows[held_out] = fit(hidden, setting)(held_out)
+        scores = of_rows[labeled]
         temperature = best_temperature(scores, of_labeled) if logits else 1.0
         probs = probabilities(scores, temperature) if logits else scores
         error = float(np.mean(probs.argmax(axis=1) != of_labeled))

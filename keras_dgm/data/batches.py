@@ -110,9 +110,10 @@ def training_batches(
         orders = tf.data.Dataset.range(1).map(order).rebatch(batch_size)
     else:
         steps = tf.data.INFINITE_CARDINALITY
-        if labels_per_batch is None:
-            everything = endless_part(np.arange(len(labeled)), batch_size, 0)
-            orders = everything if np.all(labeled) else endless(order, batch_size)
+        if labels_per_batch is None and np.all(labeled):
+            orders = endless_part(np.arange(len(labeled)), batch_size, 0)
+        elif labels_per_batch is None:
+            orders = endless(order, batch_size)
         else:
             parts = (
                 endless_part(np.flatnonzero(labeled), labels_per_batch, 1),

@@ -13,6 +13,11 @@ from keras_dgm.likelihoods.base import Likelihood, independent
 LEAST = 1e-4
 
 
+def logit(part):
+    """The logits of numbers in [0, 1], which a network reaches."""
+    return special.logit(np.clip(part, LEAST, 1 - LEAST))
+
+
 @keras.saving.register_keras_serializable(package="keras_dgm")
 class Bernoulli(Likelihood):
     """Bernoulli over {0, 1}; the decoder puts out logits.
@@ -37,7 +42,7 @@ class Bernoulli(Likelihood):
         return independent(OneSoftplus(logits, dtype=logits.dtype), observed)
 
     def constant(self, x):
-        return special.logit(np.clip(np.nanmean(x, axis=0), LEAST, 1 - LEAST))
+        return logit(np.nanmean(x, axis=0))
 
     def accepts(self, x):
         return (x >= 0) & (x <= 1)

@@ -3,11 +3,10 @@
 import keras
 import numpy as np
 import tensorflow as tf
-from scipy import special
 
 from keras_dgm.distributions import full_precision, tfd
 from keras_dgm.likelihoods.base import independent
-from keras_dgm.likelihoods.bernoulli import LEAST
+from keras_dgm.likelihoods.bernoulli import logit
 from keras_dgm.likelihoods.gaussian import Gaussian
 
 # Standard deviations: from 2.5 of 255 grey levels to the whole interval.
@@ -43,13 +42,12 @@ class BoundedGaussian(Gaussian):
         return independent(tfd.Normal(mean, tf.exp(low + (high - low) * part)), observed)
 
     def constant(self, x):
-        mean = special.logit(np.clip(np.nanmean(x, axis=0), LEAST, 1 - LEAST))
+        mean = logit(np.nanmean(x, axis=0))
         if self.scale is not None:
             return mean
         low, high = np.log([MIN_STDDEV, MAX_STDDEV])
         stddev = np.log(np.clip(np.nanstd(x, axis=0), MIN_STDDEV, MAX_STDDEV))
-        part = np.clip((stddev - low) / (high - low), LEAST, 1 - LEAST)
-        return np.concatenate([mean, special.logit(part)])
+        return np.concatenate([mean, logit((stddev - low) / (high - low))])
 
     def fits(self, x):
         return np.ones(x.shape[-1], bool)

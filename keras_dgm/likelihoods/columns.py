@@ -65,18 +65,14 @@ class Columns(Likelihood):
         return tfd.Blockwise([part(params, there) for part, params, there in parts])
 
     def constant(self, x):
-        pieces = np.split(x, np.cumsum(self.widths)[:-1], axis=-1)
-        parts = zip(self.likelihoods, pieces, strict=True)
-        params = [found for part, piece in parts if (found := part.constant(piece)) is not None]
-        if len(params) < len(pieces):
+        params = [part.constant(piece) for part, piece in self._split_array(x)]
+        if any(each is None for each in params):
             return None
         halves = [np.split(p, [n]) for p, n in zip(params, self.mean_sizes, strict=True)]
         return np.concatenate([each for half in zip(*halves, strict=True) for each in half])
 
     def fits(self, x):
-        pieces = np.split(x, np.cumsum(self.widths)[:-1], axis=-1)
-        parts = zip(self.likelihoods, pieces, strict=True)
-        return np.concatenate([part.fits(piece) for part, piece in parts])
+        return np.concatenate([part.fits(piece) for part, piece in self._split_array(x)])
 
     def accepts(self, x):
         return tf.concat([part.accepts(piece) for part, piece in self._split(x)], axis=-1)
@@ -90,6 +86,10 @@ class Columns(Likelihood):
 
     def _split(self, x):
         return zip(self.likelihoods, tf.split(x, self.widths, axis=-1), strict=True)
+
+    def _split_array(self, x):
+        ends = np.cumsum(self.widths)[:-1]
+        return zip(self.likelihoods, np.split(x, ends, axis=-1), strict=True)
 
     def get_config(self):
         serialize = keras.saving.serialize_keras_object

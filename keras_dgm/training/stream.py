@@ -139,7 +139,7 @@ class Stream:
         length = self._length()
         if isinstance(self.dataset, keras.utils.PyDataset):
             count: Any = self.steps if length is None else length
-            return (self.dataset[i] for i in range(count))
+            return (self.dataset.of[i] for i in range(count))  # `_checked` checks them.
         return self.dataset if length is not None else self.dataset.take(self.steps or -1)
 
     def _length(self) -> int | None:
@@ -207,7 +207,7 @@ class Watched:
     """A dataset whose batches are checked as they are read.
 
     Args:
-        dataset: of batches x, (x, y) or (x, y, sample_weight).
+        dataset: of `in_tensors`.
         check: returns the parts, arrays or None, as they are to be, or raises a ValueError.
 
     Attributes:
@@ -217,8 +217,8 @@ class Watched:
     def __init__(self, dataset: Any, check: Callable[..., Any]):
         self._check = check
         self._refused: ValueError | None = None
-        if isinstance(dataset, keras.utils.PyDataset):
-            self.dataset: Any = CheckedBatches(dataset, self._look)
+        if isinstance(dataset, CheckedBatches):
+            self.dataset: Any = CheckedBatches(dataset.of, self._look)
         else:
             self.dataset = dataset.map(self._watch)
 

@@ -7,7 +7,7 @@ import keras
 import pytest
 
 import keras_dgm as dgm
-from export import cli
+from export import browser, cli, litert_files, measure, verify
 from keras_dgm import likelihoods
 
 
@@ -44,3 +44,14 @@ def bundle(trained, tmp_path_factory):
 def saved_model(bundle):
     """The folder of the SavedModel in the bundle."""
     return bundle / "servable" / "digits" / "1"
+
+
+@pytest.fixture
+def quick(monkeypatch):
+    """Bundles of a SavedModel alone: no LiteRT file, nothing measured."""
+    monkeypatch.setattr(litert_files, "write", lambda *_: None)
+    monkeypatch.setattr(verify, "litert_folder", lambda *_: 0.0)
+    monkeypatch.setattr(browser, "write_source", lambda *_: None)
+    monkeypatch.setattr(browser, "verify", lambda *_: 0.0)
+    row = {"artifact": "SavedModel", "bytes": 1, "test_error": None, "max_difference": 0.0}
+    monkeypatch.setattr(measure, "saved_model", lambda *_: {**row, "latency_ms": {}})

@@ -15,7 +15,7 @@ import pytest
 
 import keras_dgm as dgm
 from export import bundle as bundles
-from export import cli, litert_files, measure, report, runners, servable, source, verify
+from export import cli, measure, report, runners, servable, source, verify
 from keras_dgm import likelihoods
 from keras_dgm.preprocessing import PCA
 
@@ -31,17 +31,6 @@ def failing(monkeypatch, capsys):
         return capsys.readouterr().err
 
     return run
-
-
-@pytest.fixture
-def quick(monkeypatch):
-    """Bundles of a SavedModel alone: no LiteRT file, nothing measured."""
-    monkeypatch.setattr(litert_files, "write", lambda *_: None)
-    monkeypatch.setattr(verify, "litert_folder", lambda *_: 0.0)
-    monkeypatch.setattr(bundles.browser, "write_source", lambda *_: None)
-    monkeypatch.setattr(bundles.browser, "verify", lambda *_: 0.0)
-    row = {"artifact": "SavedModel", "bytes": 1, "test_error": None, "max_difference": 0.0}
-    monkeypatch.setattr(measure, "saved_model", lambda *_: {**row, "latency_ms": {}})
 
 
 @pytest.mark.slow

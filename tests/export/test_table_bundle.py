@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 import keras_dgm as dgm
-from export import browser, bundle, cli, litert_files, measure, verify
+from export import browser, cli, litert_files, verify
 from keras_dgm.preprocessing import TableEncoder
 from keras_dgm.serving import finite_softplus
 
@@ -42,15 +42,8 @@ def run(tmp_path_factory):
     return folder, model, data
 
 
-def test_columns_are_served_and_verified_by_their_names(run, tmp_path, monkeypatch):
-    """Of the SavedModel: no LiteRT file is written."""
+def test_columns_are_served_and_verified_by_their_names(run, tmp_path, quick):
     folder, model, _ = run
-    monkeypatch.setattr(litert_files, "write", lambda *_: None)
-    monkeypatch.setattr(verify, "litert_folder", lambda *_: 0.0)
-    monkeypatch.setattr(bundle.browser, "write_source", lambda *_: None)
-    monkeypatch.setattr(bundle.browser, "verify", lambda *_: 0.0)
-    row = {"artifact": "SavedModel", "bytes": 1, "test_error": None, "max_difference": 0.0}
-    monkeypatch.setattr(measure, "saved_model", lambda *_: {**row, "latency_ms": {}})
     output = tmp_path / "bundle"
 
     assert cli.main(["bundle", str(folder), "--output", str(output)]) == 0
