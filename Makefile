@@ -121,6 +121,7 @@ UV_COMPILE = $(UV) pip compile setup.py --quiet --universal --python-version 3.1
 requirements: | $(UV) ## derive requirements*.txt from setup.py (UPGRADE=1: newest versions)
 	$(UV_COMPILE) $(if $(UPGRADE),--upgrade) --extra train --extra export -o requirements.txt
 	$(UV_COMPILE) $(if $(UPGRADE),--upgrade) --extra test -c requirements.txt -o requirements-test.txt
+	$(UV_COMPILE) $(if $(UPGRADE),--upgrade) --extra docs -c requirements-test.txt -o requirements-docs.txt
 
 $(UV): $(VENV)/.venv.stamp
 	'$(PYTHON)' -m venv '$(VENV)-lock'
