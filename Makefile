@@ -25,7 +25,8 @@ endif
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo demo-draws pictures test test-slow lint wheel web-deps requirements sbom audit clean
+.PHONY: help demo demo-draws pictures docs tutorials test test-slow lint wheel dist web-deps \
+    requirements sbom audit clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
@@ -54,6 +55,17 @@ pictures: $(VENV)/.train.stamp ## train the models of docs/figures, and draw the
 	    $(PY) -m train fit $${run#*|} --no-baselines --run-dir "runs/pictures/$$name" --resume; \
 	    $(PY) -m train figures "runs/pictures/$$name" --output "docs/figures/$$name" --dpi 80; \
 	done
+
+SITE := docs/_build/html
+SPHINX := PYTHONPATH=$(CURDIR) $(PY) -m sphinx --fail-on-warning --keep-going --quiet -b html docs $(SITE)
+
+docs: $(VENV)/.docs.stamp ## the site, into docs/_build/html; broken links fail
+	$(SPHINX)
+	$(PY) docs/check_site.py $(SITE)
+
+tutorials: $(VENV)/.docs.stamp ## the same, with the tutorials run where they have changed
+	KERAS_DGM_TUTORIALS=cache $(SPHINX)
+	$(PY) docs/check_site.py $(SITE)
 
 # In two processes, for much of a test is one thread; a file, and its fixtures, in one of them.
 PYTEST := $(PY) -m pytest -n 2 --dist loadfile $(PYTEST_ARGS)
@@ -87,7 +99,7 @@ export/web/node_modules/.package-lock.json: export/web/package-lock.json
 	@touch $@
 
 clean: ## remove what was built and cached; .venv and runs/ stay
-	rm -rf build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf build dist docs/_build docs/api/generated docs/guide/graphs *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -path './.*' -prune -o -type d -name __pycache__ -exec rm -rf {} +
 
 # --- environments: one set-up, repeated when the pins change -------------------------------------
@@ -109,6 +121,10 @@ $(VENV)/.train.stamp: requirements.txt $(VENV)/.venv.stamp
 # The pins of requirements-test.txt contain those of requirements.txt.
 $(VENV)/.test.stamp: requirements-test.txt $(VENV)/.venv.stamp
 	$(PIP_INSTALL) --require-hashes -r requirements-test.txt
+	@touch $(VENV)/.train.stamp $@
+
+$(VENV)/.docs.stamp: requirements-docs.txt $(VENV)/.venv.stamp
+	$(PIP_INSTALL) --require-hashes -r requirements-docs.txt
 	@touch $(VENV)/.train.stamp $@
 
 # --- pins ----------------------------------------------------------------------------------------
