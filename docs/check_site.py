@@ -1,4 +1,4 @@
-"""What Sphinx does not look at: every link inside of the site leads somewhere, none out of it loads.
+"""What Sphinx does not look at: links inside of the site lead somewhere, none out of it loads.
 
 Usage: python docs/check_site.py FOLDER
 """
