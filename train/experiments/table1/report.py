@@ -115,9 +115,7 @@ def write(config):
     before, start, rest = text.partition(START)
     _, end, after = rest.partition(END)
     if not end:
-        raise ValueError(
-            f"`page` must hold the lines {START.strip()} and {END}, got {config.page}"
-        )
+        raise ValueError(f"`page` must hold the lines {START.strip()} and {END}, got {config.page}")
     content = table(config.results)
     config.page.write_text(before + start + content + end + after, encoding="utf-8")
     return content
