@@ -3,7 +3,10 @@
 Bars, as in q(z|x), and asterisks stand for themselves; a table is written as in Markdown.
 """
 
+import inspect
 import re
+
+from sphinx.util.inspect import stringify_signature
 
 # Code between backticks, an example, or a character that reStructuredText gives a meaning.
 SPECIAL = re.compile(r"(`[^`]*`)|([|*])")
@@ -41,6 +44,16 @@ def process(app, what, name, obj, options, lines):
     lines[:] = result
 
 
+def signature(app, what, name, obj, options, text, returned):
+    """Of a class, the arguments of `__init__`: the `__new__` of Keras layers takes any."""
+    if what != "class" or "__init__" not in vars(obj):
+        return None
+    found = inspect.signature(obj.__init__)
+    _, *own = found.parameters.values()  # Without self.
+    return stringify_signature(found.replace(parameters=own), show_annotation=False), None
+
+
 def setup(app):
     app.connect("autodoc-process-docstring", process, priority=400)  # Before napoleon's.
+    app.connect("autodoc-process-signature", signature)
     return {"parallel_read_safe": True}
