@@ -35,9 +35,11 @@ help: ## list the targets
 
 DEMO := --dataset digits --num-labeled 50 --model m1+m2
 
-demo: $(VENV)/.train.stamp ## train M1+M2 on digits with 50 labels, and export it
+demo: $(VENV)/.train.stamp ## train M1+M2 on digits with 50 labels, export it, draw pictures
 	$(PY) -m train fit $(DEMO) --seed 0 --run-dir runs/demo --overwrite
 	$(PY) -m export bundle runs/demo --output runs/demo-bundle
+	$(PY) -m train figures runs/demo
+	@echo 'to look at: runs/demo/figures/index.html, and runs/demo-bundle/report.md'
 
 demo-draws: $(VENV)/.train.stamp ## the same over 5 draws of the labels, with the mean errors
 	$(PY) -m train draws $(DEMO) --seeds 0 1 2 3 4 --run-dir runs/demo-draws --overwrite
