@@ -8,6 +8,8 @@ PYTEST_ARGS ?=
 UV_VERSION := 0.13.9
 PIP_AUDIT_VERSION := 2.10.1
 CYCLONEDX_VERSION := 7.5.0
+BUILD_VERSION := 1.6.1
+TWINE_VERSION := 7.0.0
 
 PY := $(VENV)/bin/python
 # In CI the log is read later: no progress bars.
@@ -93,6 +95,19 @@ wheel: $(VENV)/.train.stamp ## build the wheel into dist/
 	$(PY) -m pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation -w dist .
 	rm -rf build keras_dgm.egg-info
 	@ls dist/*.whl
+
+DIST := $(VENV)-dist/bin
+
+dist: | $(DIST)/twine ## build sdist and wheel into dist/, as a release has them, and check them
+	rm -rf build dist
+	$(DIST)/python -m build --quiet .
+	rm -rf build keras_dgm.egg-info
+	$(DIST)/twine check --strict dist/*.tar.gz dist/*.whl
+
+$(DIST)/twine: | $(VENV)/.venv.stamp
+	'$(PYTHON)' -m venv '$(VENV)-dist'
+	$(DIST)/python -m pip install --quiet --disable-pip-version-check \
+	    build==$(BUILD_VERSION) twine==$(TWINE_VERSION)
 
 web-deps: export/web/node_modules/.package-lock.json ## LiteRT.js for the page of the export, with npm
 
