@@ -103,6 +103,17 @@ def from_frame(
         ValueError: if the target is not there or has no classes, a column holds what it must not,
             or `test` has other columns; the message names column and row.
         ImportError: if pandas is not installed.
+
+    Examples:
+        >>> import pandas as pd
+        >>> import keras_dgm as dgm
+        >>> rows = 10 * [(1.5, "red", "a"), (2.5, "blue", "b"), (3.5, "green", None)]
+        >>> frame = pd.DataFrame(rows, columns=["size", "colour", "label"])
+        >>> data = dgm.data.from_frame(frame, target="label")
+        >>> data.class_names, [column.kind for column in data.columns]
+        (('a', 'b'), ['real', 'categorical'])
+        >>> data.num_labeled, len(data.x_train)
+        (14, 24)
     """
     seed = checks.check_seed(seed)
     frame = check_names(frame)
