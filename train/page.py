@@ -20,12 +20,13 @@ body {{ font-family: system-ui, sans-serif; line-height: 1.55; max-width: 46rem;
   padding: 1rem; }}
 h1, h2 {{ line-height: 1.2; }}
 h2 {{ margin-top: 3rem; }}
-nav {{ display: flex; flex-wrap: wrap; gap: 0.2rem 1rem; }}
+nav {{ margin-top: 1.5rem; display: flex; flex-wrap: wrap; gap: 0.2rem 1rem; }}
 figure {{ margin: 0; }}
 img {{ max-width: 100%; height: auto; background: white; border-radius: 0.4rem; }}
 figcaption {{ margin-top: 0.6rem; }}
 table {{ border-collapse: collapse; }}
-td {{ padding: 0.15rem 1.2rem 0.15rem 0; font-variant-numeric: tabular-nums; }}
+td, th {{ padding: 0.15rem 1rem 0.15rem 0; text-align: left; font-variant-numeric: tabular-nums; }}
+td + td, th + th {{ white-space: nowrap; }}
 </style>
 </head>
 <body>
@@ -99,7 +100,7 @@ def facts(run):
 
 def errors(found):
     """A table of test errors with their intervals."""
-    rows = []
+    rows = ["<tr><th></th><th>test error</th><th>95 % interval</th></tr>"]
     for name, each in sorted(found.items(), key=lambda pair: pair[1]["test_error"]):
         low, high = each["interval"]
         cells = (name, percent(each["test_error"]), f"{100 * low:.1f} to {100 * high:.1f} %")

@@ -48,7 +48,7 @@ def spread(values, factor=100, digits=2):
 
 def own_data():
     """The comparison on real tables: what `python -m train compare --report` writes."""
-    if not list((RESULTS / "compare").glob("*.json")):
+    if not list((RESULTS / "compare").rglob("*.json")):
         return "*Its cells have not been computed yet.*"
     from train.experiments.compare import report, summary
 
