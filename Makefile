@@ -68,7 +68,7 @@ docs: $(VENV)/.docs.stamp ## the site, into docs/_build/html; broken links fail
 	$(PY) docs/check_site.py $(SITE)
 
 tutorials: $(VENV)/.docs.stamp ## the same, with the tutorials run where they have changed
-	KERAS_DGM_TUTORIALS=cache $(SPHINX)
+	PATH='$(abspath $(VENV)/bin)':"$$PATH" KERAS_DGM_TUTORIALS=cache $(SPHINX)
 	$(PY) docs/check_site.py $(SITE)
 
 # In two processes, for much of a test is one thread; a file, and its fixtures, in one of them.
