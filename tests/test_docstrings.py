@@ -17,8 +17,12 @@ PUBLIC = (
     *(getattr(preprocessing, name) for name in ("PCA", "Standardize", "TableEncoder")),
     *(likelihoods.NAMES.values()),
     *(likelihoods.Likelihood, likelihoods.Categorical, likelihoods.Columns),
-    *(evaluation.calibration, evaluation.confusion, evaluation.log_likelihood),
-    *(dgm.data.load, dgm.data.from_frame, dgm.data.draw_labels),
+    *(evaluation.calibration, evaluation.confusion, evaluation.kl_per_dimension),
+    *(evaluation.log_likelihood, evaluation.posterior_probs),
+    *(dgm.data.load, dgm.data.from_frame, dgm.data.load_table, dgm.data.read_table),
+    *(dgm.data.draw_labels, dgm.data.infer_columns, dgm.data.encode_rows, dgm.data.Column),
+    *(dgm.generation.samples, dgm.generation.styles, dgm.generation.manifold),
+    *(dgm.generation.impute, dgm.generation.tile, dgm.generation.project),
 )
 
 

@@ -49,6 +49,15 @@ def load_table(
         DataNotFoundError: if there is no such file.
         ValueError: as `read_table` and `from_frame`.
         ImportError: if pandas, or pyarrow for Parquet, is not installed.
+
+    Examples:
+        >>> from pathlib import Path
+        >>> import keras_dgm as dgm
+        >>> rows = [f"{i % 7}.5,{'ab'[i % 2]},{'xy'[i % 2] if i < 40 else ''}" for i in range(100)]
+        >>> _ = Path("table.csv").write_text("size,kind,label" + chr(10) + chr(10).join(rows))
+        >>> data = dgm.data.load_table("table.csv", target="label")
+        >>> data
+        Dataset(table: 88 train (28 labelled), 4 validation, 8 test, 2 features, 2 classes)
     """
     frame = read_table(path, header)
     if test is not None:

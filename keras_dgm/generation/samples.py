@@ -94,6 +94,13 @@ def styles(model, classes, size=15, limit=5.0):
 
     References:
         Kingma et al. (2014), arXiv 1406.5298, figure 1 (a).
+
+    Examples:
+        >>> import keras_dgm as dgm
+        >>> m2 = dgm.M2(num_classes=3, latent_dim=2, hidden_units=(16,), seed=0)
+        >>> m2.build((None, 8))
+        >>> dgm.generation.styles(m2, classes=[0, 2], size=5).shape
+        (2, 5, 5, 8)
     """
     model.check_latent_dim(2)
     classes = checks.check_labels(
