@@ -39,7 +39,6 @@ nb_execution_in_temp = True
 nb_execution_raise_on_error = True
 nb_execution_show_tb = True
 nb_execution_timeout = 300
-nb_merge_streams = True
 nb_output_stderr = "remove"  # TensorFlow's greetings.
 
 # The reference, from the docstrings.
