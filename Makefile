@@ -8,6 +8,8 @@ PYTEST_ARGS ?=
 UV_VERSION := 0.13.9
 PIP_AUDIT_VERSION := 2.10.1
 CYCLONEDX_VERSION := 7.5.0
+BUILD_VERSION := 1.6.1
+TWINE_VERSION := 7.0.0
 
 PY := $(VENV)/bin/python
 # In CI the log is read later: no progress bars.
@@ -25,7 +27,8 @@ endif
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo demo-draws pictures test test-slow lint wheel web-deps requirements sbom audit clean
+.PHONY: help demo demo-draws pictures docs tutorials test test-slow lint wheel dist web-deps \
+    requirements sbom audit clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
@@ -34,9 +37,11 @@ help: ## list the targets
 
 DEMO := --dataset digits --num-labeled 50 --model m1+m2
 
-demo: $(VENV)/.train.stamp ## train M1+M2 on digits with 50 labels, and export it
+demo: $(VENV)/.train.stamp ## train M1+M2 on digits with 50 labels, export it, draw pictures
 	$(PY) -m train fit $(DEMO) --seed 0 --run-dir runs/demo --overwrite
 	$(PY) -m export bundle runs/demo --output runs/demo-bundle
+	$(PY) -m train figures runs/demo
+	@echo 'to look at: runs/demo/figures/index.html, and runs/demo-bundle/report.md'
 
 demo-draws: $(VENV)/.train.stamp ## the same over 5 draws of the labels, with the mean errors
 	$(PY) -m train draws $(DEMO) --seeds 0 1 2 3 4 --run-dir runs/demo-draws --overwrite
@@ -54,6 +59,17 @@ pictures: $(VENV)/.train.stamp ## train the models of docs/figures, and draw the
 	    $(PY) -m train fit $${run#*|} --no-baselines --run-dir "runs/pictures/$$name" --resume; \
 	    $(PY) -m train figures "runs/pictures/$$name" --output "docs/figures/$$name" --dpi 80; \
 	done
+
+SITE := docs/_build/html
+SPHINX := PYTHONPATH=$(CURDIR) $(PY) -m sphinx --fail-on-warning --keep-going --quiet -b html docs $(SITE)
+
+docs: $(VENV)/.docs.stamp ## the site, into docs/_build/html; broken links fail
+	$(SPHINX)
+	$(PY) docs/check_site.py $(SITE)
+
+tutorials: $(VENV)/.docs.stamp ## the same, with the tutorials run where they have changed
+	PATH='$(abspath $(VENV)/bin)':"$$PATH" KERAS_DGM_TUTORIALS=cache $(SPHINX)
+	$(PY) docs/check_site.py $(SITE)
 
 # In two processes, for much of a test is one thread; a file, and its fixtures, in one of them.
 PYTEST := $(PY) -m pytest -n 2 --dist loadfile $(PYTEST_ARGS)
@@ -80,6 +96,19 @@ wheel: $(VENV)/.train.stamp ## build the wheel into dist/
 	rm -rf build keras_dgm.egg-info
 	@ls dist/*.whl
 
+DIST := $(VENV)-dist/bin
+
+dist: | $(DIST)/twine ## build sdist and wheel into dist/, as a release has them, and check them
+	rm -rf build dist
+	$(DIST)/python -m build --quiet .
+	rm -rf build keras_dgm.egg-info
+	$(DIST)/twine check --strict dist/*.tar.gz dist/*.whl
+
+$(DIST)/twine: | $(VENV)/.venv.stamp
+	'$(PYTHON)' -m venv '$(VENV)-dist'
+	$(DIST)/python -m pip install --quiet --disable-pip-version-check \
+	    build==$(BUILD_VERSION) twine==$(TWINE_VERSION)
+
 web-deps: export/web/node_modules/.package-lock.json ## LiteRT.js for the page of the export, with npm
 
 export/web/node_modules/.package-lock.json: export/web/package-lock.json
@@ -87,7 +116,7 @@ export/web/node_modules/.package-lock.json: export/web/package-lock.json
 	@touch $@
 
 clean: ## remove what was built and cached; .venv and runs/ stay
-	rm -rf build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf build dist docs/_build docs/api/generated docs/guide/graphs *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -path './.*' -prune -o -type d -name __pycache__ -exec rm -rf {} +
 
 # --- environments: one set-up, repeated when the pins change -------------------------------------
@@ -111,6 +140,10 @@ $(VENV)/.test.stamp: requirements-test.txt $(VENV)/.venv.stamp
 	$(PIP_INSTALL) --require-hashes -r requirements-test.txt
 	@touch $(VENV)/.train.stamp $@
 
+$(VENV)/.docs.stamp: requirements-docs.txt $(VENV)/.venv.stamp
+	$(PIP_INSTALL) --require-hashes -r requirements-docs.txt
+	@touch $(VENV)/.train.stamp $@
+
 # --- pins ----------------------------------------------------------------------------------------
 
 UV := $(VENV)-lock/bin/uv
@@ -121,6 +154,7 @@ UV_COMPILE = $(UV) pip compile setup.py --quiet --universal --python-version 3.1
 requirements: | $(UV) ## derive requirements*.txt from setup.py (UPGRADE=1: newest versions)
 	$(UV_COMPILE) $(if $(UPGRADE),--upgrade) --extra train --extra export -o requirements.txt
 	$(UV_COMPILE) $(if $(UPGRADE),--upgrade) --extra test -c requirements.txt -o requirements-test.txt
+	$(UV_COMPILE) $(if $(UPGRADE),--upgrade) --extra docs -c requirements-test.txt -o requirements-docs.txt
 
 $(UV): $(VENV)/.venv.stamp
 	'$(PYTHON)' -m venv '$(VENV)-lock'

@@ -66,6 +66,17 @@ EXPORT = [
     "tyro>=1.0",
 ]
 
+# What `make docs` and `make tutorials` need in a checkout.
+DOCS = [
+    *TRAIN,
+    *EXPORT,
+    "furo>=2025.12",
+    "myst-nb>=1.3",
+    "sphinx>=8.2",
+    "sphinx-design>=0.6",
+    "sphinx-mathjax-offline>=0.0.2",  # MathJax and its fonts, which Sphinx takes from a CDN
+]
+
 # What `make test` needs in a checkout.
 TEST = [
     *TRAIN,
@@ -98,6 +109,7 @@ setup(
         "gpu": GPU,
         "train": TRAIN,
         "export": EXPORT,
+        "docs": DOCS,
         "test": TEST,
     },
     keywords=[
@@ -117,5 +129,6 @@ setup(
         "Programming Language :: Python :: 3.12",
         "Programming Language :: Python :: 3.13",
         "Topic :: Scientific/Engineering :: Artificial Intelligence",
+        "Typing :: Typed",
     ],
 )

@@ -16,7 +16,24 @@ USAGE = """usage: python -m export COMMAND [options], each with --help
   verify     verify a bundle again
   web        write the page that runs a bundle in a browser, or serve it on 127.0.0.1
   benchmark  measure a bundle's speed against what the machine allows
+
+to try first, with a run of `python -m train fit --run-dir runs/first`:
+
+  python -m export bundle runs/first --output bundle
 """
+
+EXAMPLES = {
+    "bundle": """\
+python -m export bundle runs/first --output bundle
+python -m export bundle digits.keras --output bundle --dataset digits --name digits""",
+    "verify": """\
+python -m export verify bundle""",
+    "web": """\
+make web-deps
+python -m export web bundle --output page --serve""",
+    "benchmark": """\
+python -m export benchmark bundle""",
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -115,4 +132,4 @@ COMMANDS = {
 
 def main(args):
     """The exit status of a command; see `commands.run`."""
-    return commands.run(COMMANDS, USAGE, args)
+    return commands.run(COMMANDS, USAGE, args, EXAMPLES)

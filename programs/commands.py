@@ -2,9 +2,12 @@
 
 import sys
 import warnings
+from textwrap import indent
+
+HELP = ("-h", "--help")
 
 
-def run(commands, usage, args):
+def run(commands, usage, args, examples=None):
     """Run the command that `args` begins with, and return the exit status.
 
     2 for a wrong call, 1 for data, settings, an artifact or a disk at fault; as shells do, 130
@@ -14,8 +17,9 @@ def run(commands, usage, args):
         commands: functions of the remaining arguments, by name.
         usage: what --help prints.
         args: the arguments of the shell.
+        examples: lines by the name of the command, at the end of its --help.
     """
-    if not args or args[0] in ("-h", "--help"):
+    if not args or args[0] in HELP:
         print(usage, end="")
         return 0 if args else 2
     if args[0] not in commands:
@@ -30,6 +34,10 @@ def run(commands, usage, args):
         return 1
     except KeyboardInterrupt:
         return 130
+    except SystemExit:
+        if args[1:2] and args[1] in HELP and args[0] in (examples or {}):
+            print(f"examples:\n\n{indent(examples[args[0]], '  ')}")
+        raise
     finally:
         warnings.formatwarning = formatted
     return 0

@@ -31,7 +31,33 @@ USAGE = f"""usage: python -m train COMMAND [options], each with --help
 
 experiments, which reproduce papers and measure:
 
-{experiments.USAGE}"""
+{experiments.USAGE}
+to try first, in a minute and without a download; and with a table of your own:
+
+  python -m train fit --dataset digits --num-labeled 50 --model m2 --run-dir runs/first
+  python -m train figures runs/first
+  python -m train fit --dataset table.csv --target label --run-dir runs/mine
+"""
+
+EXAMPLES = {
+    "fit": """\
+python -m train fit --dataset digits --num-labeled 50 --run-dir runs/digits
+python -m train fit --dataset table.csv --target label --run-dir runs/mine
+python -m train fit --dataset images/ --image-size 32 --likelihood bounded_gaussian
+python -m train fit --dataset mnist --num-labeled 100 --download --run-dir runs/mnist --resume""",
+    "draws": """\
+python -m train draws --dataset digits --num-labeled 50 --seeds 0 1 2""",
+    "predict": """\
+python -m train predict runs/mine new.csv --output labelled.csv""",
+    "figures": """\
+python -m train figures runs/digits    # then open runs/digits/figures/index.html""",
+    "likelihood": """\
+python -m train likelihood runs/digits --num-samples 1000""",
+    "launch": """\
+python -m train launch --workers 2 -- fit --dataset digits --num-labeled 50 --model m2 \\
+    --run-dir runs/two --resume""",
+    **experiments.EXAMPLES,
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -109,4 +135,4 @@ COMMANDS = {
 
 def main(args):
     """The exit status of a command; see `commands.run`."""
-    return commands.run(COMMANDS, USAGE, args)
+    return commands.run(COMMANDS, USAGE, args, EXAMPLES)

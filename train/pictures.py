@@ -14,6 +14,8 @@ MOST_PROJECTED = 2000
 MOST_IMPUTED = 500
 STEPS = (1, 2, 5, 10, 100)
 STYLE_LIMIT = 5.0
+# Nats from which a latent dimension is called in use.
+IN_USE = 0.1
 
 
 class Picture(NamedTuple):
@@ -135,7 +137,11 @@ def component_collapse(run):
         f"{model.title}, {name}": evaluation.kl_per_dimension(model, x)
         for name, model in run.model.latents().items()
     }
-    used = "; ".join(f"{name}: {values.sum():.1f} nats in all" for name, values in kl.items())
+    used = "; ".join(
+        f"{name}: {values.sum():.1f} nats in all, {np.sum(values > IN_USE)} of {len(values)} "
+        f"dimensions of more than {IN_USE}"
+        for name, values in kl.items()
+    )
     return Picture(
         figures.component_collapse(kl),
         f"KL[q(z|x) || p(z)] of each latent dimension over the test set. {used}. Dimensions at 0 "
@@ -175,10 +181,14 @@ def _training(path, name):
     with open(path, encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     history = {key: [_number(row[key]) for row in rows] for key in rows[0]}
+    ends = ""
+    if "elbo" in history:
+        first, last = history["elbo"][0], history["elbo"][-1]
+        ends = f" The bound went from {first:.1f} to {last:.1f} nats in {len(rows)} epochs."
     return Picture(
         figures.training_curves(history, f"Training of {name}"),
         "What was reported after each epoch: the bound and its terms, and accuracy where there "
-        "are classes.",
+        f"are classes.{ends}",
         "Curves over epochs, of training and validation data.",
     )
 
@@ -192,10 +202,16 @@ def _number(text):
 
 def confusion(run):
     probs, y = _predictions(run)
+    counts, names = evaluation.confusion(y, probs), run.data.class_names
+    wrong = counts - np.diag(np.diag(counts))
+    worst = ""
+    if wrong.any():
+        true, taken = np.unravel_index(wrong.argmax(), wrong.shape)
+        worst = f" Most often, {names[true]} is taken for {names[taken]}: {wrong.max()} times."
     return Picture(
-        figures.confusion(evaluation.confusion(y, probs), run.data.class_names),
+        figures.confusion(counts, names),
         f"Test examples by true and predicted class; "
-        f"{100 * np.mean(probs.argmax(-1)[y >= 0] != y[y >= 0]):.2f} % are wrong.",
+        f"{100 * np.mean(probs.argmax(-1)[y >= 0] != y[y >= 0]):.2f} % are wrong.{worst}",
         "A square table of counts, most of them on its diagonal if the classifier is good.",
     )
 
@@ -203,10 +219,14 @@ def confusion(run):
 def calibration(run):
     probs, y = _predictions(run)
     measured = evaluation.calibration(y, probs)
+    known = y >= 0
+    right = np.mean(probs[known].argmax(-1) == y[known])
+    surer = 100 * (np.mean(probs[known].max(-1)) - right)
+    how = "surer than it is right" if surer > 0 else "right more often than it is sure"
     return Picture(
         figures.calibration(measured),
         "Accuracy of test predictions by their confidence; expected calibration error "
-        f"{100 * measured.error:.1f} %.",
+        f"{100 * measured.error:.1f} %. On average it is {how}, by {abs(surer):.1f} points.",
         "A curve of accuracy over confidence, beside the diagonal of a calibrated classifier.",
     )
 

@@ -55,6 +55,21 @@ class SemiSupervisedClassifier(ClassifierMixin, BaseEstimator):
     References:
         Kingma, Rezende, Mohamed, Welling, "Semi-supervised Learning with Deep Generative Models",
         NIPS 2014, arXiv 1406.5298.
+
+    Examples:
+        >>> import numpy as np
+        >>> from sklearn.datasets import load_wine
+        >>> from keras_dgm.classifiers import SemiSupervisedClassifier
+        >>> x, y = load_wine(return_X_y=True)
+        >>> few = np.where(np.arange(len(y)) % 10 == 0, y, -1)  # -1: unknown
+        >>> classifier = SemiSupervisedClassifier(
+        ...     labels_first=50, steps=50, committee=False, random_state=0
+        ... )
+        >>> probs = classifier.fit(x, few).predict_proba(x)
+        >>> probs.shape
+        (178, 3)
+        >>> classifier.score(x, y) > 0.8
+        True
     """
 
     def __init__(

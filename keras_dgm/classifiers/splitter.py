@@ -25,6 +25,15 @@ class LabeledStratifiedKFold(BaseCrossValidator):
 
     Raises:
         ValueError: by `split`, if there are fewer than `n_splits` labels of every class.
+
+    Examples:
+        >>> import numpy as np
+        >>> from keras_dgm.classifiers import LabeledStratifiedKFold
+        >>> y = np.array([0, 0, 1, 1, -1, -1, -1])
+        >>> for train, test in LabeledStratifiedKFold(2).split(np.zeros([7, 1]), y):
+        ...     print(len(train), y[test])
+        5 [0 1]
+        5 [0 1]
     """
 
     def __init__(self, n_splits: int = 5, *, shuffle: bool = False, random_state: Any = None):

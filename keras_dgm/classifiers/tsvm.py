@@ -64,6 +64,18 @@ class TransductiveSVM(ClassifierMixin, BaseEstimator):
     References:
         Chapelle and Zien, "Semi-Supervised Classification by Low Density Separation", AISTATS 2005,
         the algorithm that they call ∇TSVM.
+
+    Examples:
+        >>> import numpy as np
+        >>> from sklearn.datasets import load_iris
+        >>> from keras_dgm.classifiers import TransductiveSVM
+        >>> x, y = load_iris(return_X_y=True)
+        >>> few = np.where(np.arange(150) % 10 == 0, y, -1)  # -1: unlabelled
+        >>> svm = TransductiveSVM(random_state=0).fit(x, few)
+        >>> svm.predict(x).shape
+        (150,)
+        >>> svm.score(x, y) > 0.8
+        True
     """
 
     def __init__(

@@ -38,6 +38,11 @@ class Column:
     Raises:
         ValueError: if `kind` is another, or `categories` do not go with it or are not all
             different.
+
+    Examples:
+        >>> from keras_dgm.data import Column
+        >>> Column("colour", "categorical", ("blue", "green", "red")).categories
+        ('blue', 'green', 'red')
     """
 
     name: str
@@ -98,6 +103,14 @@ def infer_columns(
     Raises:
         ValueError: if a column mixes numbers and text, holds an infinity, or does not hold what
             `overrides` says; the message names file, column and row.
+
+    Examples:
+        >>> import pandas as pd
+        >>> from keras_dgm.data import infer_columns
+        >>> frame = pd.DataFrame({"size": [1.5, 2.5], "kind": ["a", "b"], "unit": ["cm", "cm"]})
+        >>> found = infer_columns(frame)
+        >>> [(column.name, column.kind) for column in found.columns], list(found.left_out)
+        ([('size', 'binary'), ('kind', 'binary')], ['unit'])
     """
     overrides = dict(overrides or {})
     _check_overrides(overrides, list(frame.columns))

@@ -25,6 +25,13 @@ def draw_labels(
     Raises:
         ValueError: if `num_labeled` is negative, not divisible by K or larger than the labels of
             some class allow, or `y` is not as described.
+
+    Examples:
+        >>> import numpy as np
+        >>> from keras_dgm.data import draw_labels
+        >>> y = draw_labels(np.repeat([0, 1, 2], 10), num_labeled=6, num_classes=3, seed=0)
+        >>> np.unique(y, return_counts=True)[1].tolist()  # Of -1, 0, 1, 2.
+        [24, 2, 2, 2]
     """
     y = checks.check_labels(y, num_classes=num_classes)
     if num_labeled is None:

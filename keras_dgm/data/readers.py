@@ -43,6 +43,13 @@ def read_table(path: str | os.PathLike[str], header: bool | None = None) -> "pd.
         ValueError: if the file is of another kind, too large, not UTF-8, empty or damaged, its rows
             are of several lengths, or two columns have one name; the message names file and line.
         ImportError: if pandas, or pyarrow for Parquet, is not installed.
+
+    Examples:
+        >>> from pathlib import Path
+        >>> from keras_dgm.data import read_table
+        >>> _ = Path("table.csv").write_text("size;kind" + chr(10) + "1.5;a" + chr(10) + "2.5;b")
+        >>> list(read_table("table.csv").columns)
+        ['size', 'kind']
     """
     path = Path(path).expanduser()
     suffix = path.suffix.lower()

@@ -95,6 +95,13 @@ def encode_rows(
     Raises:
         ValueError: if a column is missing, is new, or holds what its type does not allow; the
             message names it.
+
+    Examples:
+        >>> import pandas as pd
+        >>> from keras_dgm.data import Column, encode_rows
+        >>> columns = [Column("size", "real"), Column("kind", "binary", ("a", "b"))]
+        >>> encode_rows(pd.DataFrame({"size": [1.5, None], "kind": ["b", "a"]}), columns).tolist()
+        [[1.5, 1.0], [nan, 0.0]]
     """
     place = source_of(frame) or "the table"
     known = {column.name for column in columns}

@@ -77,6 +77,14 @@ def load(
         ValueError: if `name` is unknown, `num_labeled` is not divisible by K or larger than some
             class allows, or the file holds what it must not.
         DataNotFoundError: a ValueError and a FileNotFoundError, if the data is not there.
+
+    Examples:
+        >>> import keras_dgm as dgm
+        >>> data = dgm.data.load("digits", num_labeled=50, seed=0)
+        >>> data
+        Dataset(digits: 1197 train (50 labelled), 200 validation, 400 test, 64 features, 10 classes)
+        >>> data.y_train.min(), data.image_shape
+        (np.int32(-1), (8, 8))
     """
     seed = checks.check_seed(seed)
     of_tables = {

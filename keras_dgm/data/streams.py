@@ -38,6 +38,15 @@ def npy_batches(
     Raises:
         ValueError: if a file is no such array, or a number is not a positive integer.
         DataNotFoundError: a ValueError and a FileNotFoundError, if a file is not there.
+
+    Examples:
+        >>> import numpy as np
+        >>> import keras_dgm as dgm
+        >>> np.save("x.npy", np.zeros([100, 8], "float32"))
+        >>> np.save("y.npy", np.where(np.arange(100) % 10 == 0, 1, -1))
+        >>> batches = dgm.data.npy_batches("x.npy", "y.npy", batch_size=20)
+        >>> [int((y >= 0).numpy().sum()) for _, y in batches]  # The labelled examples of each.
+        [2, 2, 2, 2, 2]
     """
     features = _open(x, "x")
     length, shape = len(features), features.shape[1:]

@@ -49,6 +49,15 @@ def load_table(
         DataNotFoundError: if there is no such file.
         ValueError: as `read_table` and `from_frame`.
         ImportError: if pandas, or pyarrow for Parquet, is not installed.
+
+    Examples:
+        >>> from pathlib import Path
+        >>> import keras_dgm as dgm
+        >>> rows = [f"{i % 7}.5,{'ab'[i % 2]},{'xy'[i % 2] if i < 40 else ''}" for i in range(100)]
+        >>> _ = Path("table.csv").write_text("size,kind,label" + chr(10) + chr(10).join(rows))
+        >>> data = dgm.data.load_table("table.csv", target="label")
+        >>> data
+        Dataset(table: 88 train (28 labelled), 4 validation, 8 test, 2 features, 2 classes)
     """
     frame = read_table(path, header)
     if test is not None:
@@ -103,6 +112,17 @@ def from_frame(
         ValueError: if the target is not there or has no classes, a column holds what it must not,
             or `test` has other columns; the message names column and row.
         ImportError: if pandas is not installed.
+
+    Examples:
+        >>> import pandas as pd
+        >>> import keras_dgm as dgm
+        >>> rows = 10 * [(1.5, "red", "a"), (2.5, "blue", "b"), (3.5, "green", None)]
+        >>> frame = pd.DataFrame(rows, columns=["size", "colour", "label"])
+        >>> data = dgm.data.from_frame(frame, target="label")
+        >>> data.class_names, [column.kind for column in data.columns]
+        (('a', 'b'), ['real', 'categorical'])
+        >>> data.num_labeled, len(data.x_train)
+        (14, 24)
     """
     seed = checks.check_seed(seed)
     frame = check_names(frame)

@@ -36,6 +36,15 @@ def calibration(y, probs, num_bins=10):
 
     References:
         Guo, Pleiss, Sun and Weinberger (2017), arXiv 1706.04599.
+
+    Examples:
+        >>> from keras_dgm.evaluation import calibration
+        >>> probs = [[0.95, 0.05], [0.95, 0.05], [0.25, 0.75], [0.25, 0.75]]
+        >>> found = calibration([0, 0, 1, 0], probs)
+        >>> found.accuracy.tolist()  # Of those of confidence 0.75, and of 0.95.
+        [0.5, 1.0]
+        >>> round(found.error, 3)
+        0.15
     """
     y, probs = _labeled(y, probs)
     num_bins = checks.check_positive_integer(num_bins, argument="num_bins")
@@ -56,6 +65,11 @@ def confusion(y, probs):
 
     Raises:
         ValueError: if the shapes disagree or no example has a label.
+
+    Examples:
+        >>> from keras_dgm.evaluation import confusion
+        >>> confusion([0, 1, 1, -1], [[0.9, 0.1], [0.2, 0.8], [0.7, 0.3], [0.5, 0.5]]).tolist()
+        [[1, 0], [1, 1]]
     """
     y, probs = _labeled(y, probs)
     return metrics.confusion_matrix(y, probs.argmax(axis=-1), labels=range(probs.shape[1]))

@@ -22,6 +22,14 @@ def kl_per_dimension(model: Any, x: npt.ArrayLike, batch_size: int = 1000) -> np
 
     Raises:
         ValueError: if the model is not built, or `x` is not what it takes.
+
+    Examples:
+        >>> import numpy as np
+        >>> import keras_dgm as dgm
+        >>> m1 = dgm.M1(latent_dim=3, hidden_units=(16,), seed=0)
+        >>> m1.build((None, 8))
+        >>> dgm.evaluation.kl_per_dimension(m1, np.zeros([10, 8])).shape
+        (3,)
     """
     model.check_built()
     x = model.check_features(x)

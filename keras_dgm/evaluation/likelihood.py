@@ -118,6 +118,16 @@ def log_likelihood(
 
     References:
         Burda, Grosse and Salakhutdinov (2016), arXiv 1509.00519, section 5.
+
+    Examples:
+        >>> import numpy as np
+        >>> import keras_dgm as dgm
+        >>> m1 = dgm.M1(latent_dim=2, hidden_units=(16,), seed=0)
+        >>> m1.build((None, 8))
+        >>> x = np.random.default_rng(0).integers(0, 2, (10, 8))
+        >>> found = dgm.evaluation.log_likelihood(m1, x, num_samples=500, verbose=0)
+        >>> found.log_p.shape, bool(found.mean < 0)
+        ((10,), True)
     """
     num_samples = checks.check_positive_integer(num_samples, argument="num_samples")
     batch_size = checks.check_positive_integer(batch_size, argument="batch_size")

@@ -22,6 +22,15 @@ def posterior_probs(model, x, num_samples=100, **options):
 
     Raises:
         ValueError: if the model has no classes, or an argument is out of range.
+
+    Examples:
+        >>> import numpy as np
+        >>> import keras_dgm as dgm
+        >>> m2 = dgm.M2(num_classes=3, latent_dim=2, hidden_units=(16,), seed=0)
+        >>> m2.build((None, 8))
+        >>> probs = dgm.evaluation.posterior_probs(m2, np.zeros([5, 8]), num_samples=100, verbose=0)
+        >>> probs.shape, bool(np.allclose(probs.sum(axis=1), 1, atol=1e-5))
+        ((5, 3), True)
     """
     model.check_num_classes()
     estimate = log_likelihood(model, x, num_samples, **options)

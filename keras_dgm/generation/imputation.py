@@ -102,6 +102,15 @@ def impute(model, x, observed, num_steps=100, seed=0):
 
     Raises:
         ValueError: as `imputations`.
+
+    Examples:
+        >>> import numpy as np
+        >>> import keras_dgm as dgm
+        >>> m1 = dgm.M1(latent_dim=2, hidden_units=(16,), seed=0)
+        >>> m1.build((None, 4))
+        >>> x = np.array([[0.0, 1.0, np.nan, np.nan]])
+        >>> dgm.generation.impute(m1, x, ~np.isnan(x), num_steps=10).shape
+        (1, 4)
     """
     steps = imputations(model, x, observed, num_steps, seed)
     kept = num_steps - num_steps // 2
@@ -113,6 +122,13 @@ def fill_with_mean(x, observed, mean):
 
     Raises:
         ValueError: as `imputations`.
+
+    Examples:
+        >>> import numpy as np
+        >>> from keras_dgm.generation import fill_with_mean
+        >>> observed = np.array([True, False])
+        >>> fill_with_mean(np.array([[0.5, 0.5]]), observed, mean=np.array([0.25, 0.75])).tolist()
+        [[0.5, 0.75]]
     """
     x, observed = check_observed(x, observed)
     return np.where(observed, x, mean).astype(np.float32)
@@ -128,6 +144,14 @@ def error_of_missing(filled, x, observed):
 
     Raises:
         ValueError: as `imputations`; and if nothing is missing.
+
+    Examples:
+        >>> import numpy as np
+        >>> from keras_dgm.generation import error_of_missing
+        >>> x = np.array([[0.0, 1.0, 1.0, 0.0]])
+        >>> observed = np.array([True, True, False, False])
+        >>> error_of_missing(np.array([[0.0, 1.0, 0.5, 0.5]]), x, observed)
+        0.25
     """
     x, observed = check_observed(x, observed)
     if observed.all():

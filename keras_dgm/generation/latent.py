@@ -19,6 +19,12 @@ def project(codes, method="tsne", seed=0):
 
     Raises:
         ValueError: if an argument is out of range.
+
+    Examples:
+        >>> import numpy as np
+        >>> from keras_dgm.generation import project
+        >>> project(np.random.default_rng(0).normal(size=(20, 5)), method="pca").shape
+        (20, 2)
     """
     codes = checks.check_features(codes, argument="codes")
     if codes.shape[1] < 2:

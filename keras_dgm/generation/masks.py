@@ -12,6 +12,11 @@ def centre(image_shape, fraction=0.5):
 
     Raises:
         ValueError: if `fraction` is out of range.
+
+    Examples:
+        >>> from keras_dgm.generation import centre
+        >>> centre((4, 4)).astype(int).reshape(4, 4).tolist()
+        [[0, 0, 0, 0], [0, 1, 1, 0], [0, 1, 1, 0], [0, 0, 0, 0]]
     """
     if not 0 < fraction < 1:
         raise ValueError(f"`fraction` must lie between 0 and 1, got {fraction}")
@@ -28,6 +33,11 @@ def left_half(image_shape):
 
     Args:
         image_shape: (height, width) or (height, width, channels).
+
+    Examples:
+        >>> from keras_dgm.generation import left_half
+        >>> left_half((2, 4)).astype(int).reshape(2, 4).tolist()
+        [[1, 1, 0, 0], [1, 1, 0, 0]]
     """
     mask = np.zeros(image_shape, bool)
     mask[:, : image_shape[1] // 2] = True

@@ -19,6 +19,13 @@ def samples(model, num_samples=10, seed=0):
 
     Raises:
         ValueError: if an argument is out of range.
+
+    Examples:
+        >>> import keras_dgm as dgm
+        >>> m2 = dgm.M2(num_classes=3, latent_dim=2, hidden_units=(16,), seed=0)
+        >>> m2.build((None, 8))
+        >>> dgm.generation.samples(m2, num_samples=5).shape
+        (3, 5, 8)
     """
     model.check_built()
     num_samples = checks.check_positive_integer(num_samples, argument="num_samples")
@@ -54,6 +61,13 @@ def manifold(model, size=20):
 
     References:
         Kingma and Welling (2014), arXiv 1312.6114, figure 4.
+
+    Examples:
+        >>> import keras_dgm as dgm
+        >>> m1 = dgm.M1(latent_dim=2, hidden_units=(16,), seed=0)
+        >>> m1.build((None, 8))
+        >>> dgm.generation.manifold(m1, size=5).shape
+        (5, 5, 8)
     """
     m1 = model.as_m1()
     m1.check_latent_dim(2)
@@ -80,6 +94,13 @@ def styles(model, classes, size=15, limit=5.0):
 
     References:
         Kingma et al. (2014), arXiv 1406.5298, figure 1 (a).
+
+    Examples:
+        >>> import keras_dgm as dgm
+        >>> m2 = dgm.M2(num_classes=3, latent_dim=2, hidden_units=(16,), seed=0)
+        >>> m2.build((None, 8))
+        >>> dgm.generation.styles(m2, classes=[0, 2], size=5).shape
+        (2, 5, 5, 8)
     """
     model.check_latent_dim(2)
     classes = checks.check_labels(

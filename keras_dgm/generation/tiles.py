@@ -19,6 +19,12 @@ def tile(images, image_shape, gap=0, fill=0.0):
 
     Raises:
         ValueError: if `images` has another shape, or `image_shape` another number of pixels.
+
+    Examples:
+        >>> import numpy as np
+        >>> from keras_dgm.generation import tile
+        >>> tile(np.zeros([2, 3, 64]), image_shape=(8, 8), gap=1).shape
+        (17, 26)
     """
     images = np.asarray(images)
     if images.ndim != 3 or math.prod(image_shape) != images.shape[-1]:

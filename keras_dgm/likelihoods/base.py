@@ -17,6 +17,19 @@ class Likelihood:
 
     Attributes:
         rule: what x must be, in the words of an error.
+
+    Examples:
+        >>> import keras
+        >>> import keras_dgm as dgm
+        >>> from keras_dgm.distributions import full_precision, tfd
+        >>> from keras_dgm.likelihoods.base import independent
+        >>> @keras.saving.register_keras_serializable(package="mine")
+        ... class Laplace(dgm.likelihoods.Likelihood):
+        ...     def mean(self, params):
+        ...         return params
+        ...     def __call__(self, params, observed=None):
+        ...         return independent(tfd.Laplace(full_precision(params), 0.5), observed)
+        >>> m1 = dgm.M1(latent_dim=2, likelihood=Laplace())
     """
 
     rule = "be finite"

@@ -26,6 +26,13 @@ class Bernoulli(Likelihood):
         binarize: draw x in {0, 1} with probability x afresh at each step of training, as is usual
             for grey images; False: x in [0, 1] enters as x log p + (1 - x) log(1 - p), which is a
             log-likelihood for binary x only.
+
+    Examples:
+        >>> import numpy as np
+        >>> from keras_dgm.likelihoods import Bernoulli
+        >>> px_z = Bernoulli()(np.zeros([1, 3], "float32"))  # Logits of 0: each entry costs log 2.
+        >>> round(float(px_z.log_prob([[0.0, 1.0, 1.0]])[0]), 3)
+        -2.079
     """
 
     rule = "lie in [0, 1]"

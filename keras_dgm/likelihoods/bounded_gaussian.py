@@ -23,6 +23,13 @@ class BoundedGaussian(Gaussian):
     Args:
         scale: a fixed standard deviation, with which the decoder puts out means alone; None:
             learned.
+
+    Examples:
+        >>> import numpy as np
+        >>> from keras_dgm.likelihoods import BoundedGaussian
+        >>> px_z = BoundedGaussian()(np.zeros([1, 6], "float32"))
+        >>> px_z.mean().numpy().tolist()
+        [[0.5, 0.5, 0.5]]
     """
 
     rule = "lie in [0, 1]"

@@ -20,6 +20,14 @@ class Categorical(Likelihood):
 
     Args:
         sizes: how many categories each group has, at least 2; their sum is the width of x.
+
+    Examples:
+        >>> import numpy as np
+        >>> from keras_dgm.likelihoods import Categorical
+        >>> px_z = Categorical([2, 4])(np.zeros([1, 6], "float32"))
+        >>> x = np.array([[1, 0, 0, 0, 1, 0]], "float32")
+        >>> round(float(px_z.log_prob(x)[0]), 3)  # -log 2 - log 4
+        -2.079
     """
 
     rule = "be 0 or 1, a single 1 in each one-hot group"

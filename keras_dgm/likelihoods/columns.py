@@ -19,6 +19,15 @@ class Columns(Likelihood):
 
     Args:
         parts: pairs of a `Likelihood` and how many columns it is over; together all of x.
+
+    Examples:
+        >>> import numpy as np
+        >>> from keras_dgm.likelihoods import Bernoulli, Columns, Gaussian
+        >>> table = Columns([(Gaussian(floor=0.1), 2), (Bernoulli(), 3)])
+        >>> table.params_size(5)  # Two means, three logits, two log variances.
+        7
+        >>> table(np.zeros([1, 7], "float32")).log_prob(np.zeros([1, 5], "float32")).shape.as_list()
+        [1]
     """
 
     def __init__(self, parts: Sequence[tuple[Likelihood, int]]):

@@ -21,6 +21,15 @@ class Gaussian(Likelihood):
             learned.
         floor: what a learned variance has at least is its square, so that the density of a column
             that hardly varies stays finite.
+
+    Examples:
+        >>> import numpy as np
+        >>> from keras_dgm.likelihoods import Gaussian
+        >>> Gaussian().params_size(3), Gaussian(scale=0.1).params_size(3)
+        (6, 3)
+        >>> px_z = Gaussian(scale=1.0)(np.zeros([1, 3], "float32"))
+        >>> round(float(px_z.log_prob(np.zeros([1, 3], "float32"))[0]), 3)  # -3/2 log 2 pi
+        -2.757
     """
 
     def __init__(self, scale: float | None = None, floor: float = 0.0):

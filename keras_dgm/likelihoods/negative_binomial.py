@@ -15,6 +15,13 @@ class NegativeBinomial(Poisson):
     """Negative binomial of mean m and variance m + m^2 / r; the networks see log(1 + x).
 
     The decoder puts out log m, then log r; as r grows, it becomes a Poisson.
+
+    Examples:
+        >>> import numpy as np
+        >>> from keras_dgm.likelihoods import NegativeBinomial
+        >>> px_z = NegativeBinomial()(np.zeros([1, 2], "float32"))  # m and r of 1: geometric.
+        >>> round(float(px_z.log_prob(np.array([[0]], "float32"))[0]), 3)
+        -0.693
     """
 
     def params_size(self, width):

@@ -11,7 +11,15 @@ from keras_dgm.likelihoods.bernoulli import LEAST
 
 @keras.saving.register_keras_serializable(package="keras_dgm")
 class Poisson(Likelihood):
-    """Poisson over 0, 1, 2, ...; the decoder puts out log rates, the networks see log(1 + x)."""
+    """Poisson over 0, 1, 2, ...; the decoder puts out log rates, the networks see log(1 + x).
+
+    Examples:
+        >>> import numpy as np
+        >>> from keras_dgm.likelihoods import Poisson
+        >>> px_z = Poisson()(np.zeros([1, 2], "float32"))  # Rates of 1.
+        >>> round(float(px_z.log_prob(np.array([[0, 1]], "float32"))[0]), 3)
+        -2.0
+    """
 
     rule = "be counts: 0, 1, 2, ..."
 

@@ -47,6 +47,19 @@ class ConditionalM1(Autoencoder):
         Kingma et al. (2014), arXiv 1406.5298, section 3.1.2, equation 6; Sohn, Lee and Yan,
         "Learning Structured Output Representation using Deep Conditional Generative Models",
         NIPS 2015.
+
+    Examples:
+        >>> import numpy as np
+        >>> import keras_dgm as dgm
+        >>> x = np.random.default_rng(0).random((100, 8), dtype="float32")
+        >>> model = dgm.ConditionalM1(condition=[0, 1, 2], latent_dim=2, hidden_units=(16,), seed=0)
+        >>> model.compile("adam")
+        >>> history = model.fit(x, epochs=2, batch_size=50, verbose=0)
+        >>> completed = model.complete(x[:5], num_samples=3)
+        >>> completed.shape
+        (5, 3, 8)
+        >>> np.array_equal(completed[:, 0, :3], x[:5, :3])
+        True
     """
 
     title = "ConditionalM1"

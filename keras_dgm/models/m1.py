@@ -49,6 +49,18 @@ class M1(Autoencoder):
     References:
         Kingma and Welling (2014), arXiv 1312.6114; Kingma et al. (2014), arXiv 1406.5298,
         section 3.1.1; Burda, Grosse and Salakhutdinov (2016), arXiv 1509.00519.
+
+    Examples:
+        >>> import numpy as np
+        >>> import keras_dgm as dgm
+        >>> x = np.random.default_rng(0).random((100, 8), dtype="float32")
+        >>> m1 = dgm.M1(latent_dim=2, hidden_units=(16,), seed=0)
+        >>> m1.compile("adam")
+        >>> history = m1.fit(x, epochs=2, batch_size=50, verbose=0)
+        >>> sorted(history.history)
+        ['elbo', 'kl', 'loss', 'reconstruction']
+        >>> m1.embed(x).shape, m1.generate(num_samples=3).shape
+        ((100, 2), (3, 8))
     """
 
     title = "M1"

@@ -69,6 +69,21 @@ class M2(GenerativeClassifier):
 
     References:
         Kingma et al. (2014), arXiv 1406.5298, section 3.1.2.
+
+    Examples:
+        >>> import numpy as np
+        >>> import keras_dgm as dgm
+        >>> rng = np.random.default_rng(0)
+        >>> y = np.repeat([0, 1], 50)
+        >>> x = (rng.random((100, 8)) < 0.2 + 0.6 * y[:, None]).astype("float32")
+        >>> few = np.where(np.arange(100) % 10 == 0, y, -1)  # -1: unlabelled
+        >>> m2 = dgm.M2(num_classes=2, latent_dim=2, hidden_units=(16,), seed=0)
+        >>> m2.compile("adam", metrics=["accuracy"])
+        >>> history = m2.fit(x, few, epochs=2, batch_size=50, labels_first=10, verbose=0)
+        >>> m2.predict(x, verbose=0).shape  # q(y|x)
+        (100, 2)
+        >>> m2.generate(y=[0, 0, 1]).shape, m2.analogies(x[:5]).shape
+        ((3, 8), (5, 2, 8))
     """
 
     title = "M2"

@@ -56,6 +56,22 @@ class StackedM1M2(GenerativeClassifier):
 
     References:
         Kingma et al. (2014), arXiv 1406.5298, section 2.3.
+
+    Examples:
+        >>> import numpy as np
+        >>> import keras_dgm as dgm
+        >>> rng = np.random.default_rng(0)
+        >>> y = np.repeat([0, 1], 50)
+        >>> x = (rng.random((100, 8)) < 0.2 + 0.6 * y[:, None]).astype("float32")
+        >>> m1 = dgm.M1(latent_dim=4, hidden_units=(16,), seed=0)
+        >>> m1.compile("adam")
+        >>> history = m1.fit(x, epochs=20, batch_size=50, verbose=0)
+        >>> model = dgm.StackedM1M2(m1, num_classes=2, latent_dim=2, hidden_units=(16,), seed=0)
+        >>> model.compile("adam")
+        >>> few = np.where(np.arange(100) % 10 == 0, y, -1)  # -1: unlabelled
+        >>> history = model.fit(x, few, epochs=2, batch_size=50, verbose=0)
+        >>> model.predict(x, verbose=0).shape, model.analogies(x[:5]).shape
+        ((100, 2), (5, 2, 8))
     """
 
     title = "M1+M2"

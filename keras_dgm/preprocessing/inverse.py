@@ -14,6 +14,15 @@ def inverse_of(layer: object) -> Callable[[tf.Tensor], tf.Tensor]:
 
     Raises:
         ValueError: if it is neither.
+
+    Examples:
+        >>> import keras
+        >>> import numpy as np
+        >>> from keras_dgm.preprocessing import inverse_of
+        >>> layer = keras.layers.Normalization()
+        >>> layer.adapt(np.array([[1.0], [3.0]]))
+        >>> inverse_of(layer)(layer(np.array([[2.0]]))).numpy().tolist()
+        [[2.0]]
     """
     if isinstance(layer, keras.layers.Normalization):
         return _denormalize(layer)

@@ -43,6 +43,15 @@ class PCA(Preprocessor):
     References:
         Kingma, Rezende, Mohamed, Welling, "Semi-supervised Learning with Deep Generative Models",
         NIPS 2014, arXiv 1406.5298, section 4.1.
+
+    Examples:
+        >>> import numpy as np
+        >>> from keras_dgm.preprocessing import PCA
+        >>> x = np.random.default_rng(0).normal(size=(50, 5)).astype("float32")
+        >>> layer = PCA(2)
+        >>> layer.adapt(x)
+        >>> layer(x).shape, layer.inverse(layer(x)).shape
+        (TensorShape([50, 2]), TensorShape([50, 5]))
     """
 
     def __init__(self, num_components: int, whiten: bool = False, **kwargs: Any) -> None:

@@ -43,6 +43,17 @@ class Standardize(Preprocessor):
 
     Raises:
         ValueError: if `method` is another, or the layer is used before `adapt`.
+
+    Examples:
+        >>> import numpy as np
+        >>> from keras_dgm.preprocessing import Standardize
+        >>> x = np.array([[1.0, 100.0], [2.0, 300.0], [3.0, 500.0]], "float32")
+        >>> layer = Standardize()
+        >>> layer.adapt(x)
+        >>> layer(x).numpy().mean(axis=0).round(3).tolist()
+        [0.0, 0.0]
+        >>> np.allclose(layer.inverse(layer(x)), x)
+        True
     """
 
     def __init__(self, method: str = "standard", **kwargs: Any) -> None:

@@ -59,6 +59,19 @@ class TableEncoder(Preprocessor):
     Raises:
         ValueError: if `columns` is empty or `counts` is another, or the layer is used before
             `adapt`.
+
+    Examples:
+        >>> import numpy as np
+        >>> from keras_dgm.data import Column
+        >>> from keras_dgm.preprocessing import TableEncoder
+        >>> columns = [Column("size", "real"), Column("colour", "categorical", ("blue", "red"))]
+        >>> x = np.array([[1.5, 0], [2.5, 1], [3.5, 1]], "float32")
+        >>> encoder = TableEncoder(columns)
+        >>> encoder.adapt(x)
+        >>> encoder.width, encoder(x).numpy()[0, 1:].tolist()
+        (3, [1.0, 0.0])
+        >>> encoder.likelihood().params_size(3)
+        4
     """
 
     def __init__(self, columns: Sequence[Column], counts: str = "real", **kwargs: Any) -> None:

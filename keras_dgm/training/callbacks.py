@@ -25,6 +25,12 @@ class KLWarmUp(keras.callbacks.Callback):
     References:
         Bowman et al. (2016), arXiv 1511.06349, section 3.1; Sønderby et al. (2016),
         arXiv 1602.02282, section 2.3.
+
+    Examples:
+        >>> import keras_dgm as dgm
+        >>> warm_up = dgm.KLWarmUp(5)  # m1.fit(x, epochs=50, callbacks=[warm_up])
+        >>> warm_up.epochs
+        5
     """
 
     def __init__(self, epochs):

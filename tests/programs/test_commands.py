@@ -44,3 +44,18 @@ def test_a_warning_is_one_line(capsys, monkeypatch):
 
     assert capsys.readouterr().out == "warning: a column\n\n"
     assert warnings.formatwarning is before
+
+
+def test_examples_end_the_help_of_a_command(capsys):
+    def parse(args):
+        print("options")
+        raise SystemExit(0)
+
+    for args, expected in {
+        ("fit", "--help"): "options\nexamples:\n\n  fit one\n  fit two\n",
+        ("fit", "--seed"): "options\n",
+        ("other", "--help"): "options\n",
+    }.items():
+        with pytest.raises(SystemExit):
+            commands.run({"fit": parse, "other": parse}, "", args, {"fit": "fit one\nfit two"})
+        assert capsys.readouterr().out == expected

@@ -17,6 +17,24 @@ USAGE = """\
   scaling     measure what several processes cost a step
 """
 
+EXAMPLES = {
+    "table1": """\
+python -m train table1 --cells 'mnist-m1+m2-100-*'
+python -m train table1 --report""",
+    "compare": """\
+python -m train compare --problems satimage 'ssl_*-100' --methods k-nn keras-dgm
+python -m train compare --report""",
+    "aevb": """\
+python -m train aevb --bound-points 500000 --likelihood-points 500000 --train-sizes 1000""",
+    "study": """\
+python -m train study --datasets mnist --latent-dims 10 50 200 --epochs 8""",
+    "benchmark": """\
+python -m train benchmark --output runs/benchmark.json""",
+    "scaling": """\
+python -m train scaling --output runs/one.json
+python -m train launch -- scaling --alone runs/one.json --output runs/two.json""",
+}
+
 
 def table1(args):
     config = told(cells.Table1Config, "table1", args)

@@ -209,28 +209,29 @@ def test_a_row_of_two_recipes_is_refused(tmp_path):
 
 
 def test_the_report_goes_between_the_markers(tmp_path, capsys):
-    readme = tmp_path / "README.md"
-    readme.write_text("# Title\n\n<!-- table1 -->\nstale\n<!-- /table1 -->\n\nend\n")
+    page = tmp_path / "table1.md"
+    page.write_text("# Title\n\n<!-- table1 -->\nstale\n<!-- /table1 -->\n\nend\n")
     write_cell(tmp_path / "cells", "mnist-k-nn-100-0", 0.25)
-    options = ["--results", str(tmp_path / "cells"), "--readme", str(readme)]
+    options = ["--results", str(tmp_path / "cells"), "--page", str(page)]
 
     assert main(["table1", "--report", *options]) == 0
 
     printed = capsys.readouterr().out
     assert "| **k-NN** | 25.00 (1) |" in printed
-    text = readme.read_text()
+    text = page.read_text()
     assert text == f"# Title\n\n<!-- table1 -->\n{printed}<!-- /table1 -->\n\nend\n"
-    readme.write_text("# Title\n")
+    page.write_text("# Title\n")
     assert main(["table1", "--report", *options]) == 1
-    assert "`readme` must hold the lines" in capsys.readouterr().err
+    assert "`page` must hold the lines" in capsys.readouterr().err
 
 
 def test_the_committed_table_is_that_of_the_committed_cells(tmp_path):
-    readme = tmp_path / "README.md"
-    readme.write_bytes((ROOT / "README.md").read_bytes())
-    report.write(cells.Table1Config(results=ROOT / "docs" / "table1", readme=readme))
+    committed = ROOT / cells.Table1Config.page
+    page = tmp_path / "table1.md"
+    page.write_bytes(committed.read_bytes())
+    report.write(cells.Table1Config(results=ROOT / "docs" / "table1", page=page))
 
-    assert readme.read_bytes() == (ROOT / "README.md").read_bytes()
+    assert page.read_bytes() == committed.read_bytes()
 
 
 def test_the_committed_cells_have_today_s_recipes():

@@ -35,12 +35,12 @@ class Table1Config:
     cells: tuple[str, ...] = ("mnist-*",)
     """Which: shell patterns of their names, DATASET-MODEL-LABELS-SEED; mnist-m1+m2-100-* say."""
     report: bool = False
-    """Only print the table of all finished cells, and write it into the README."""
+    """Only print the table of all finished cells, and write it into its page."""
     results: Path = Path("docs/table1")
     """The folder of the finished cells."""
     runs: Path = Path("runs/table1")
     """The folder of the run folders; an M1 there serves all cells of its recipe and seed."""
-    readme: Path = Path("README.md")
+    page: Path = Path("docs/measured/table1.md")
     """The file that --report writes the table into."""
     data_dir: Path | None = None
     """Where the data is; by default TFDS_DATA_DIR."""

@@ -106,20 +106,18 @@ def shown(column, key="test_error"):
 
 
 def write(config):
-    """Put the table between its two markers in the README, and return it.
+    """Put the table between its two markers in its page, and return it.
 
     Raises:
         ValueError: if the file lacks a marker.
     """
-    text = config.readme.read_text(encoding="utf-8")
+    text = config.page.read_text(encoding="utf-8")
     before, start, rest = text.partition(START)
     _, end, after = rest.partition(END)
     if not end:
-        raise ValueError(
-            f"`readme` must hold the lines {START.strip()} and {END}, got {config.readme}"
-        )
+        raise ValueError(f"`page` must hold the lines {START.strip()} and {END}, got {config.page}")
     content = table(config.results)
-    config.readme.write_text(before + start + content + end + after, encoding="utf-8")
+    config.page.write_text(before + start + content + end + after, encoding="utf-8")
     return content
 
 

@@ -1,0 +1,266 @@
+"""Tables of the site, made at build time from the committed results, and from nothing else.
+
+In a page, a block of the directive `measured` with the name of a function of `TABLES` stands for
+the Markdown that it returns.
+"""
+
+import json
+import statistics
+from pathlib import Path
+
+from docutils import nodes
+from docutils.parsers.rst import Directive
+from docutils.statemachine import StringList
+
+DOCS = Path(__file__).resolve().parents[1]
+RESULTS = DOCS / "results"
+
+
+def read(path):
+    return json.loads(Path(path).read_text(encoding="utf-8"))
+
+
+def files(folder, pattern):
+    """The contents of some results, in the order of their names.
+
+    Raises:
+        FileNotFoundError: if there is none: a table would be empty in silence.
+    """
+    found = sorted((RESULTS / folder).glob(pattern))
+    if not found:
+        raise FileNotFoundError(f"no {pattern} in {RESULTS / folder}")
+    return [read(path) for path in found]
+
+
+def table(head, rows):
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join("| " + " | ".join(map(str, line)) + " |" for line in lines)
+
+
+def spread(values, factor=100, digits=2):
+    """Mean ± standard error."""
+    mean = f"{factor * statistics.mean(values):.{digits}f}"
+    if len(values) == 1:
+        return mean
+    error = factor * statistics.stdev(values) / len(values) ** 0.5
+    return f"{mean} ± {error:.{digits}f}"
+
+
+def own_data():
+    """The comparison on real tables: what `python -m train compare --report` writes."""
+    if not list((RESULTS / "compare").rglob("*.json")):
+        return "*Its cells have not been computed yet.*"
+    from train.experiments.compare import report, summary
+
+    text = report.markdown(summary.summarise(summary.read(RESULTS / "compare")))
+    _, _, rest = text.partition("\n")  # Its title is the page's.
+    return rest
+
+
+def digits():
+    """M1+M2 and the baselines on 8x8 digits."""
+    draws = read(RESULTS / "digits-50" / "draws.json")
+    ours = [draw["test_error"] for draw in draws]
+    rows = [["**M1+M2**", spread(ours), ""]]
+    for name in draws[0]["baselines"]:
+        errors = [draw["baselines"][name]["test_error"] for draw in draws]
+        more = [error - own for error, own in zip(errors, ours, strict=True)]
+        rows.append([name, spread(errors), spread(more)])
+    return table(["", "test error, %", "more than M1+M2, paired"], rows)
+
+
+def eight_minutes():
+    """The default recipe of MNIST: error and seconds of each timed draw, and the earlier ones."""
+    timed = files("eight-minutes", "timed-[0-9].json")
+    rows = [
+        [draw["seed"], f"{100 * draw['test_error']:.2f}", f"{draw['seconds']:.0f}"]
+        for draw in timed
+    ]
+    rows.append(["**mean**", f"**{spread([draw['test_error'] for draw in timed])}**", ""])
+    earlier = files("eight-minutes", "mnist-m1+m2-100-[0-9].json")
+    text = spread([draw["test_error"] for draw in earlier])
+    return (
+        table(["draw of 100 labels", "test error, %", "seconds, M1 and M2"], rows)
+        + f"\n\n{len(earlier)} draws with earlier versions of the code, most of which shared the "
+        f"cores, err {text} %."
+    )
+
+
+def class_sums():
+    """The adaptive sum over classes beside the exact one."""
+    rows = []
+    for name in ("exact", "adaptive"):
+        draws = read(RESULTS / "class-sum" / f"{name}.json")
+        seconds = statistics.mean(draw["m2_seconds_per_epoch"] for draw in draws)
+        errors = spread([draw["test_error"] for draw in draws])
+        rows.append([f'`class_sum="{name}"`', len(draws), errors, f"{seconds:.1f}"])
+    return table(["", "draws", "test error, %", "seconds an epoch"], rows)
+
+
+# File, title, what was trained.
+LIKELIHOODS = (
+    ("vae", "VAE, 784-200-200-50, tanh"),
+    ("iwae-50", "the same as IWAE, k = 50"),
+    ("m1", "M1, recipe `mnist`"),
+    ("m1+m2", "M1+M2, recipe `mnist`, 100 labels"),
+)
+
+
+def likelihoods():
+    """log p(x) of four models of MNIST."""
+    rows = []
+    for name, title in LIKELIHOODS:
+        found = read(RESULTS / "likelihood" / f"{name}.json")
+        training = found["training"]
+        bound = f"{training['m1_bound']:.1f}" if "m1_bound" in training else ""
+        samples = training["settings"]["m1"]["num_samples"]
+        epochs = training["settings"]["m1"]["epochs"]
+        rows.append(
+            [
+                title,
+                f"{epochs} epochs of M1, {training['seconds']:.0f} s in all",
+                bound + (f" (L_{samples})" if bound and samples > 1 else ""),
+                f"{found['log_likelihood']:.2f} ± {found['monte_carlo_stderr']:.3f}",
+                f"{found['test_set_stderr']:.2f}",
+                f"{found['examples']:,}, {found['num_samples']:,}",
+                f"{found['ess_median']:.0f}",
+            ]
+        )
+    head = ["", "training", "bound", "log p(x) ± Monte-Carlo error", "± by the examples"]
+    return table([*head, "examples, samples", "median effective samples"], rows)
+
+
+def aevb():
+    """Where the curves of AEVB and of wake-sleep end."""
+    rows = []
+    for path in sorted((RESULTS / "aevb").glob("bound-*-aevb-*.json")):
+        ours, other = read(path), read(str(path).replace("-aevb-", "-wake-sleep-"))
+        rows.append((ours["dataset"], ours["latent_dim"], ours, other))
+    rows.sort(key=lambda row: row[:2])
+    return table(
+        ["data", "size of z", "training points", "AEVB, test bound", "wake-sleep", "difference"],
+        [
+            [
+                dataset.replace("_", " "),
+                size,
+                f"{ours['at'][-1]:,}",
+                f"{ours['test'][-1]:.1f}",
+                f"{other['test'][-1]:.1f}",
+                f"{ours['test'][-1] - other['test'][-1]:+.1f}",
+            ]
+            for dataset, size, ours, other in rows
+        ],
+    )
+
+
+def study():
+    """The bound and the dimensions in use of many M1s."""
+    found = [read(path) for path in sorted((DOCS / "figures" / "study").glob("*.json"))]
+    rows = sorted(
+        (
+            f["settings"]["dataset"],
+            f["settings"]["depth"],
+            f["settings"]["latent_dim"],
+            f["settings"]["epochs"],
+            f"{f['test_bound']:.1f}",
+            sum(nats > 0.1 for nats in f["kl"]),
+        )
+        for f in found
+    )
+    head = ["data", "hidden layers of the decoder", "size of z", "epochs", "test bound, nats"]
+    return table([*head, "dimensions of more than 0.1 nats"], rows)
+
+
+def speed():
+    """`fit` against the matrix products in it, over the runs of the benchmark."""
+    runs = [run["models"] for run in files("benchmark", "run-*.json")]
+    later = [run["models"] for run in files("benchmark", "later-*.json")]
+    rows = []
+    for name, first in runs[0].items():
+        ratios = [run[name]["ratio"] for run in runs]
+        rates = [run[name]["images_per_second"] for run in runs]
+        fits = [run[name]["fit_over_step"] for run in runs]
+        rows.append(
+            [
+                name,
+                first["batch_size"],
+                f"{statistics.median(rates):,.0f}",
+                f"**{statistics.median(ratios):.2f}**: " + ", ".join(f"{r:.2f}" for r in ratios),
+                f"{statistics.median(fits):.2f}",
+                ", ".join(f"{run[name]['ratio']:.2f}" for run in later),
+                ", ".join(f"{run[name]['fit_over_step']:.2f}" for run in later),
+            ]
+        )
+    head = ["", "batch", "images/s in `fit`", "products / step", "`fit` / step"]
+    return table([*head, "products / step, later", "`fit` / step, later"], rows)
+
+
+def scaling():
+    """A step of one and of two workers."""
+    one, two = (read(RESULTS / "scaling" / f"{name}.json") for name in ("one", "two"))
+    rows = [
+        [
+            f"{int(size):,}",
+            f"{1000 * seconds:.0f}",
+            f"{1000 * two['predicted'][size]:.0f}",
+            f"{1000 * two['seconds']['step'][size]:.0f}",
+        ]
+        for size, seconds in one["seconds"]["step"].items()
+    ]
+    exchange = two["seconds"]["exchange"]
+    return (
+        table(["examples a worker", "one worker, ms", "two, predicted", "two, measured"], rows)
+        + f"\n\nA round of the ring takes {1000 * exchange['number']:.1f} ms, the exchange of the "
+        f"{two['params'] / 1e6:.2f} million gradients {1000 * exchange['gradients']:.0f} ms; "
+        f"balanced at {two['balanced_batch_size']:.0f} examples a worker."
+    )
+
+
+def memory():
+    """What M2 takes while it is trained on files."""
+    found = read(RESULTS / "scaling" / "memory.json")
+    after = found["resident_mib_after_each_tenth"]
+    return (
+        f"{found['examples']:,} examples of {found['width']} numbers, "
+        f"{found['files_mib']:.0f} MiB of files, take {found['seconds']:.0f} seconds; in use are "
+        f"{found['resident_mib_before']:,.0f} MiB before `fit`, {after[0]:,.0f} after a tenth of "
+        f"the examples and {after[-1]:,.0f} at the end."
+    )
+
+
+TABLES = {
+    function.__name__.replace("_", "-"): function
+    for function in (
+        own_data,
+        digits,
+        eight_minutes,
+        class_sums,
+        likelihoods,
+        aevb,
+        study,
+        speed,
+        scaling,
+        memory,
+    )
+}
+
+
+class Measured(Directive):
+    """The table of a name."""
+
+    required_arguments = 1
+
+    def run(self):
+        name = self.arguments[0]
+        if name not in TABLES:
+            raise self.error(f"`measured` must be one of {', '.join(TABLES)}, got {name}")
+        node = nodes.Element()
+        node.document = self.state.document
+        lines = StringList(TABLES[name]().splitlines(), source=f"measured {name}")
+        self.state.nested_parse(lines, self.content_offset, node, match_titles=1)
+        return node.children
+
+
+def setup(app):
+    app.add_directive("measured", Measured)
+    return {"parallel_read_safe": True}
