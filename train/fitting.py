@@ -145,6 +145,8 @@ def m2_options(config, data):
         "latent_dim": settings.latent_dim,
         "hidden_units": settings.hidden_units,
         "alpha": settings.alpha,
+        "adversarial_weight": settings.adversarial_weight,
+        "adversarial_radius": settings.adversarial_radius,
         "class_sum": settings.class_sum,
         "class_prior": None if settings.class_prior == "uniform" else settings.class_prior,
         "activation": settings.activation,

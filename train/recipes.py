@@ -64,6 +64,10 @@ class M2Recipe:
     """Weight of the classification loss, in units of the number of training examples."""
     classifier_l2: NonNegativeReal = 0.0
     """Weight of the squares of the weights of q(y|x)."""
+    adversarial_weight: NonNegativeReal = 0.0
+    """Weight of virtual adversarial training, which keeps q(y|x) smooth; no part of the bound."""
+    adversarial_radius: PositiveReal = 0.06
+    """How far it looks, in units of the data's root mean square distance from their mean."""
     class_prior: ClassPrior = "uniform"
     """p(y): uniform, empirical (as frequent as the labels), or a number for each class in the
     order of their names."""

@@ -153,6 +153,8 @@ WRONG = {
     "unknown activation": (["--m1.activation", "softmin"], "`m1.activation` must"),
     "pca of bits": (["--dataset", "mnist", "--pca", "5"], "`likelihood` must"),
     "scale of a bernoulli": (["--likelihood", "bernoulli"], "`likelihood_scale`"),
+    "a weight below nothing": (["--m2.adversarial-weight", "-1"], "`m2.adversarial_weight` must"),
+    "no radius to look in": (["--m2.adversarial-radius", "0"], "`m2.adversarial_radius` must be"),
     "priors of another number": (["--m2.class-prior", "0.5", "0.5"], "`class_prior` must be 10"),
     "labels a batch without steps": (["--m2.labels-per-batch", "9"], "`m2.labels_per_batch` must"),
     "a committee of workers": (
