@@ -7,8 +7,8 @@ import pytest
 import tensorflow as tf
 from builders import D, K, N
 
-import keras_dgm as dgm
 from keras_dgm import likelihoods
+from keras_dgm.adversarial import adversarial_loss
 
 SMOOTH = {"adversarial_weight": 2.0, "adversarial_radius": 0.5}
 # Which no step draws anew.
@@ -19,10 +19,11 @@ def smooth(make=builders.m2, **options):
     return make(**SMOOTH, **options)
 
 
-def with_layer(*layers):
-    """A classifier of one's own with these layers in it."""
+def with_layer(layer):
+    """A classifier of one's own with this layer in it."""
     keras.utils.set_random_seed(0)
-    return keras.Sequential([keras.layers.Dense(5, "tanh"), *layers, keras.layers.Dense(K)])
+    hidden, output = (keras.layers.Dense(size, dtype="float64") for size in (5, K))
+    return keras.Sequential([hidden, layer, output])
 
 
 @pytest.mark.parametrize("training", [True, False])
@@ -53,9 +54,9 @@ def test_near_x_at_0_is_q_of_y():
 
 
 @pytest.mark.parametrize("make", [builders.m2, builders.stacked])
-@pytest.mark.parametrize("mode", ["graph", "core", "xla"])
+@pytest.mark.parametrize("mode", ["graph", pytest.param("core", marks=pytest.mark.slow)])
 def test_an_epoch_reports_it_and_its_loss_holds_it(make, mode):
-    """At a learning rate of 0: loss = -elbo + alpha CE + weight * adversarial loss, held out too."""
+    """At a learning rate of 0: loss = -elbo + alpha CE + weight * this, of held-out data too."""
     model = builders.compiled(smooth(make), keras.optimizers.SGD(0.0), mode)
     data = builders.examples()
 
@@ -71,14 +72,14 @@ def test_an_epoch_reports_it_and_its_loss_holds_it(make, mode):
     assert "adversarial_loss" not in make().evaluate(*data, verbose=0, return_dict=True)
 
 
-@pytest.mark.parametrize("mode", ["core", "xla"])
+@pytest.mark.parametrize("mode", ["core", pytest.param("xla", marks=pytest.mark.slow)])
 def test_compiled_steps_are_the_eager_ones(mode, monkeypatch):
     data, histories = builders.examples(), []
     noise = smooth().sample_noise(15)
     for how in ("eager", mode):
         model = builders.compiled(smooth(likelihood=GREY), mode=how)
         monkeypatch.setattr(model, "sample_noise", lambda *_, **__: noise)
-        histories.append(model.fit(*data, batch_size=15, epochs=2, verbose=0).history)
+        histories.append(model.fit(*data, batch_size=15, verbose=0).history)
 
     for name, values in histories[0].items():
         np.testing.assert_allclose(histories[1][name], values, rtol=1e-4, err_msg=name)
@@ -182,7 +183,11 @@ def test_a_row_without_an_entry_has_no_adversary():
 
 
 @pytest.mark.parametrize(
-    "layer", [keras.layers.Dropout(0.5, seed=1), keras.layers.BatchNormalization(momentum=0.5)]
+    "layer",
+    [
+        keras.layers.Dropout(0.5, seed=1, dtype="float64"),
+        keras.layers.BatchNormalization(momentum=0.5, dtype="float64"),
+    ],
 )
 def test_layers_that_differ_in_training_do_not_train_in_it(layer):
     """It is of q(y|x) as `predict` gives it; each statistic moves once a step, by what is seen."""
@@ -190,11 +195,12 @@ def test_layers_that_differ_in_training_do_not_train_in_it(layer):
     x, y = builders.examples("float64")
     x, y, noise = tf.constant(x), tf.constant(y), model.sample_noise(N)
     before = [v.numpy() for v in model.classifier.non_trainable_variables]
-    evaluated = model.objective(x, y, noise, training=False)
+    model.objective(x, y, noise, training=False)
     unchanged = [v.numpy() for v in model.classifier.non_trainable_variables]
 
     trained = model.objective(x, y, noise, training=True)
 
+    evaluated = model.objective(x, y, noise, training=False)
     np.testing.assert_allclose(trained.adversarial_loss, evaluated.adversarial_loss, rtol=1e-12)
     for was, is_now in zip(before, unchanged, strict=True):
         np.testing.assert_array_equal(is_now, was)
@@ -263,17 +269,17 @@ def test_it_says_where_it_is_not_finite():
 
 
 def test_it_makes_a_classifier_smoother():
-    """After the same training, q(y|x) changes less near the examples: by a factor of 3 at least."""
-    x, y = builders.examples()
+    """Labels at random, learned by heart: q(y|x) changes less by a factor of 3 at least."""
+    x, _ = builders.examples()
+    y = np.random.default_rng(0).integers(0, K, N)
+    direction = tf.random.stateless_normal([N, D], [0, 0])
     changes = []
     for weight in (0.0, 10.0):
-        model = dgm.M2(K, 2, (16,), likelihood="gaussian", seed=0, adversarial_weight=weight)
-        model.compile(keras.optimizers.Adam(1e-2), jit_compile=False)
-        keras.utils.set_random_seed(0)
-        model.fit(x, y, batch_size=N, epochs=100, verbose=0)
-        smoothness = smooth().smoothness
-        smoothness.measure([x])
+        options = {"adversarial_weight": weight, "adversarial_radius": 0.3, "alpha": 10.0}
+        model = builders.m2(hidden_units=(16,), likelihood="gaussian", **options)
+        builders.compiled(model, keras.optimizers.Adam(1e-2), "graph", steps_per_execution=50)
+        model.fit(x, y, batch_size=N, steps_per_epoch=300, verbose=0)
         near = lambda r, m=model: m.qy_near(tf.constant(x), r)  # noqa: E731
-        changes.append(np.mean(smoothness.loss(near, tf.random.stateless_normal([N, D], [0, 0]))))
+        changes.append(np.mean(adversarial_loss(near, direction, 0.1)))
 
     assert changes[1] < changes[0] / 3
