@@ -57,7 +57,11 @@ class M2Recipe:
     latent_dim: Positive = 10
     """Size of z (z2 in the stack)."""
     hidden_units: Widths = (300,)
-    """Widths of the hidden layers of each of the three networks."""
+    """Widths of the hidden layers of each of its networks."""
+    auxiliary_dim: Positive = 50
+    """Of adgm and sdgm, the size of a."""
+    num_samples: Positive = 1
+    """Of adgm and sdgm, how many a are drawn for an example at each step."""
     activation: Activation = "softplus"
     """Of the hidden layers."""
     alpha: NonNegativeReal = 0.1

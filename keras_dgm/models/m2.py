@@ -206,7 +206,7 @@ class M2(GenerativeClassifier):
         return [AdaptiveClassSum(self, some)] if self.class_sum == "adaptive" else []
 
     def labeled_bound(
-        self, x: tf.Tensor, y: tf.Tensor, noise: tf.Tensor, training: bool = False
+        self, x: Any, y: tf.Tensor, noise: tf.Tensor, training: bool = False
     ) -> bounds.Elbo:
         """-L(x, y) of classes y [B, S] or [1, S], with noise [B, S, Z]; tensors [B, S]."""
         qz_xy = self.qz_xy(x, y, training)
@@ -216,9 +216,7 @@ class M2(GenerativeClassifier):
         px_yz = self.px_yz(y, z, training, self.view.observed(x))
         return bounds.labeled_bound(x, y, px_yz, qz_xy, pz, self.py())
 
-    def bound(
-        self, x: tf.Tensor, y: tf.Tensor, qy_x: Any, noise: Any, training: bool
-    ) -> bounds.Elbo:
+    def bound(self, x: Any, y: tf.Tensor, qy_x: Any, noise: Any, training: bool) -> bounds.Elbo:
         """-L(x, y) where y is known and -U(x) where it is -1; tensors [B]."""
         known = tf.maximum(y, 0)
         if self.sums_all_classes(training):
@@ -239,15 +237,18 @@ class M2(GenerativeClassifier):
         direction = None
         if self.smoothness.weight:
             noise, direction = noise
-        qy_x = self.qy_x(x, training)
-        bound = self.bound(x, y, qy_x, noise, training)
-        output = self.with_classes(StepOutput(-bound.elbo, bound), qy_x, y)
+        output = self.bounded(x, y, noise, training)
         if training:
-            loss = bounds.j_alpha(
-                bound.elbo, output.cross_entropy, y >= 0, self.alpha, self.labeled_fraction
-            )
+            elbo, cross_entropy = output.bound.elbo, output.cross_entropy
+            loss = bounds.j_alpha(elbo, cross_entropy, y >= 0, self.alpha, self.labeled_fraction)
             output = output._replace(loss=loss, labeled_loss=None)
         return output if direction is None else self.with_smoothness(output, x, direction)
+
+    def bounded(self, x: tf.Tensor, y: tf.Tensor, noise: Any, training: bool) -> StepOutput:
+        """The bound as the loss, and what of q(y|x) is reported beside it."""
+        qy_x = self.qy_x(x, training)
+        bound = self.bound(x, y, qy_x, noise, training)
+        return self.with_classes(StepOutput(-bound.elbo, bound), qy_x, y)
 
     def with_smoothness(self, output: StepOutput, x: tf.Tensor, direction: tf.Tensor) -> StepOutput:
         """An output whose loss has the adversarial one in it, with noise `direction` [B, W]."""

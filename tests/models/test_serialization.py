@@ -53,6 +53,12 @@ MODELS = {
     "M2 of components": lambda: builders.m2(
         likelihood="gaussian", preprocessor=builders.adapted_pca()
     ),
+    "ADGM": builders.adgm,
+    "ADGM of several samples": lambda: builders.adgm(num_samples=2, class_sum=1),
+    "SDGM": builders.sdgm,
+    "SDGM of other settings": lambda: builders.sdgm(
+        activation="tanh", hidden_units=(5, 3), adversarial_weight=1.0, num_samples=2
+    ),
     "ConditionalM1": builders.conditional,
     "ConditionalM1 of other settings": lambda: builders.conditional(
         condition=np.array([0]), likelihood="bounded_gaussian", activation="tanh", weight_prior=True

@@ -154,6 +154,11 @@ WRONG = {
     "pca of bits": (["--dataset", "mnist", "--pca", "5"], "`likelihood` must"),
     "scale of a bernoulli": (["--likelihood", "bernoulli"], "`likelihood_scale`"),
     "a weight below nothing": (["--m2.adversarial-weight", "-1"], "`m2.adversarial_weight` must"),
+    "a committee of an SDGM": (["--model", "sdgm", "--m2.committee"], "`m2.committee` must be off"),
+    "squares of an ADGM's weights": (
+        ["--model", "adgm", "--m2.classifier-l2", "1"],
+        "`m2.classifier_l2` must be off",
+    ),
     "no radius to look in": (["--m2.adversarial-radius", "0"], "`m2.adversarial_radius` must be"),
     "priors of another number": (["--m2.class-prior", "0.5", "0.5"], "`class_prior` must be 10"),
     "labels a batch without steps": (["--m2.labels-per-batch", "9"], "`m2.labels_per_batch` must"),
