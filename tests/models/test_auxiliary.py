@@ -139,11 +139,10 @@ def test_bounds_are_below_log_p(make, x):
 
 @MAKE
 def test_samples_are_averaged(make, x):
-    """S rows of an example give the mean of what each gives alone: bound, classification, q(y|x)."""
+    """The rows of an example give the mean of what each gives alone."""
     model = tiny(make, num_samples=3)
     y = tf.constant([0, -1, 2, -1])
     a_noise, z_noise = model.sample_bound_noise(B, True)
-    model.num_samples = 3
 
     found = model.bounded(tf.constant(x), y, (a_noise, z_noise), True)
 
@@ -191,7 +190,7 @@ def test_the_sampled_sum_over_classes_is_that_of_m2(make, x):
     exact, sampled = tiny(make), tiny(make, class_sum=1)
     for model in (exact, sampled):
         bias = model.classifier.layers[-1].bias
-        bias.assign(bias + [100.0, 0.0, 0.0])
+        bias.assign_add([100.0, 0.0, 0.0])
     y = tf.constant([0, -1, 2, -1])
     a, z = exact.sample_bound_noise(B, True)
     z = tf.repeat(z[:, :1], K, axis=1)
