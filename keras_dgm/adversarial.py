@@ -47,7 +47,7 @@ def adversarial_loss(qy_near: Callable, direction: tf.Tensor, length: Any) -> tf
         length: of r.
 
     References:
-        Miyato, Maeda, Koyama and Ishii (2017), arXiv 1704.03976, equations 5, 8 and 12.
+        Miyato, Maeda, Koyama and Ishii (2017), arXiv 1704.03976, section 3.
     """
     logits = qy_near(tf.zeros_like(direction)).logits_parameter()
     target = categorical(tf.stop_gradient(logits))

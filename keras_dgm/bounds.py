@@ -116,11 +116,11 @@ def labeled_bound(x: tf.Tensor, y: tf.Tensor, px_yz: Any, qz_xy: Any, pz: Any, p
 
 
 def with_auxiliary(of_m2: Elbo, a: tf.Tensor, pa: Any, qa_x: Any) -> Elbo:
-    """-L(x, y) of ADGM and SDGM, equation 7 of Maaløe et al. (2016), at one a ~ q(a|x).
+    """-L(x, y) of ADGM and SDGM (Maaløe et al., 2016), at one a ~ q(a|x).
 
     E_q(a|x)q(z|a,x,y)[log p(x, y, z, a) - log q(a|x) - log q(z|a,x,y)]: M2's bound, of which p(x|.)
     and q(z|.) may depend on a, and what a costs, log q(a|x) - log p(a|.). Weighed by q(y|a,x),
-    `unlabeled_bound` makes -U(x) of it, equation 9. Of `log_weights` of M2 it makes
+    `unlabeled_bound` makes -U(x) of it. Of `log_weights` of M2 it makes
     log p(x, y, z, a) - log q(a|x) - log q(z|a,x,y).
 
     Args:

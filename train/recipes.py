@@ -150,6 +150,18 @@ RECIPES = {
     "mnist-long": mnist(m1_epochs=120),
     # M2 on pixels, with the paper's one hidden layer.
     "mnist-m2": Recipe(m2=M2Recipe(hidden_units=(500,), alpha=3.0, epochs=60)),
+    # Maaløe et al. (2016), section 4, without batch normalisation.
+    "mnist-sdgm": Recipe(
+        m2=M2Recipe(
+            latent_dim=100,
+            hidden_units=(500, 500),
+            auxiliary_dim=100,
+            activation="relu",
+            steps=50_000,
+            labels_per_batch=100,
+            learning_rate=3e-4,
+        )
+    ),
     # 17 grey levels, which a draw of binary pixels would destroy.
     "digits": Recipe(
         likelihood="gaussian",
@@ -229,4 +241,4 @@ def default_name(dataset):
 
 def default_model(recipe):
     """The model that a recipe is for, where none is named."""
-    return "m2" if recipe == "default" else "m1+m2"
+    return {"default": "m2", "mnist-sdgm": "sdgm"}.get(recipe, "m1+m2")

@@ -235,7 +235,7 @@ class SDGM(ADGM):
     As `ADGM`, but for these two factors: a is a part of how x comes about, below z and y.
 
     References:
-        Maaløe, Sønderby, Sønderby and Winther (2016), arXiv 1602.05473, section 2.2.
+        Maaløe, Sønderby, Sønderby and Winther (2016), arXiv 1602.05473.
     """
 
     title = "SDGM"
