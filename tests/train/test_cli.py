@@ -88,6 +88,19 @@ def test_m1_alone_and_m2_alone(tmp_path, capsys):
 
 
 @pytest.mark.slow
+def test_models_with_an_auxiliary_variable(tmp_path, capsys):
+    for model in ("adgm", "sdgm"):
+        arguments = ["--model", model, "--run-dir", str(tmp_path / model), "--no-baselines"]
+        of_a = ["--m2.auxiliary-dim", "5", "--m2.num-samples", "2", "--m2.epochs", "20"]
+        assert main(["fit", *SHORT, *of_a, *arguments]) == 0
+        result = json.loads((tmp_path / model / "result.json").read_text())
+        assert 0 <= result["test_error"] < 0.8
+        loaded = keras.models.load_model(tmp_path / model / "model.keras")
+        assert (loaded.auxiliary_dim, loaded.num_samples) == (5, 2)
+    assert "SDGM" in capsys.readouterr().out
+
+
+@pytest.mark.slow
 def test_m2_on_an_m1_of_an_earlier_run(run, tmp_path, capsys):
     folder, _, _ = run
     arguments = ["--m1-from", str(folder / "m1.keras"), "--run-dir", str(tmp_path / "again")]
