@@ -148,6 +148,17 @@ RECIPES = {
     "mnist": mnist(m1_epochs=50),
     # The same with a longer M1.
     "mnist-long": mnist(m1_epochs=120),
+    # Shorter than either, with a smooth q(y|z1); chosen on few draws.
+    "mnist-smooth": Recipe(
+        m1=M1Recipe(activation="relu", epochs=30, kl_warmup=5),
+        m2=M2Recipe(
+            activation="relu",
+            alpha=0.3,
+            epochs=120,
+            adversarial_weight=10.0,
+            adversarial_radius=0.065,
+        ),
+    ),
     # M2 on pixels, with the paper's one hidden layer.
     "mnist-m2": Recipe(m2=M2Recipe(hidden_units=(500,), alpha=3.0, epochs=60)),
     # Maaløe et al. (2016), section 4, without batch normalisation.
