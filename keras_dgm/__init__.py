@@ -18,12 +18,14 @@ from keras_dgm import (
     serving,
 )
 from keras_dgm._version import __version__
-from keras_dgm.models import M1, M2, VAE, ConditionalM1, StackedM1M2, Unsupported
+from keras_dgm.models import ADGM, M1, M2, SDGM, VAE, ConditionalM1, StackedM1M2, Unsupported
 from keras_dgm.training.callbacks import KLWarmUp
 
 __all__ = [
+    "ADGM",
     "M1",
     "M2",
+    "SDGM",
     "VAE",
     "ConditionalM1",
     "KLWarmUp",

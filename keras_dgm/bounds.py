@@ -1,5 +1,7 @@
 """The bounds J(x), L(x, y), U(x), J^alpha of Kingma et al. (2014), L_k(x) of Burda et al. (2016).
 
+Those of ADGM and SDGM (Maaløe et al., 2016) are M2's `with_auxiliary`.
+
 Everything here is per example; a model takes the mean over its batch, once. Signs follow the
 papers: J, L and U are minimised, an `Elbo` is -J, -L, -U or L_k. Nothing here knows a model or
 draws a sample: x, y, z and distributions come in, tensors go out.
@@ -111,6 +113,26 @@ def labeled_bound(x: tf.Tensor, y: tf.Tensor, px_yz: Any, qz_xy: Any, pz: Any, p
     reconstruction = px_yz.log_prob(x)
     kl = tfd.kl_divergence(qz_xy, pz) - py.log_prob(y)
     return Elbo(reconstruction, kl)
+
+
+def with_auxiliary(of_m2: Elbo, a: tf.Tensor, pa: Any, qa_x: Any) -> Elbo:
+    """-L(x, y) of ADGM and SDGM (Maaløe et al., 2016), at one a ~ q(a|x).
+
+    E_q(a|x)q(z|a,x,y)[log p(x, y, z, a) - log q(a|x) - log q(z|a,x,y)]: M2's bound, of which p(x|.)
+    and q(z|.) may depend on a, and what a costs, log q(a|x) - log p(a|.). Weighed by q(y|a,x),
+    `unlabeled_bound` makes -U(x) of it. Of `log_weights` of M2 it makes
+    log p(x, y, z, a) - log q(a|x) - log q(z|a,x,y).
+
+    Args:
+        of_m2: -L(x, y) of M2, or its log weights, tensors [B, S].
+        a: [B, 1, A], drawn from q(a|x).
+        pa: p(a|x,y,z) (ADGM) or p(a|y,z) (SDGM) at the z of each class, batch shape [B, S].
+        qa_x: q(a|x), batch shape [B, 1].
+
+    Returns:
+        An `Elbo` of tensors [B, S].
+    """
+    return of_m2._replace(kl=of_m2.kl + qa_x.log_prob(a) - pa.log_prob(a))
 
 
 def unlabeled_bound(labeled: Elbo, qy_x: Any, weights: tf.Tensor | None = None) -> Elbo:

@@ -13,6 +13,7 @@ RANKS = [
     {"labels"},
     {"_version", "activations", "checks", "runs"},
     {"distributions", "networks", "class_sums", "data"},
+    {"adversarial"},
     {"likelihoods"},
     {"preprocessing"},
     {"bounds", "serving"},

@@ -10,7 +10,7 @@ MODELS = ROOT / "keras_dgm" / "models"
 
 ASKING = {"isinstance", "issubclass", "hasattr", "getattr"}
 KINDS = {"M1", "M2", "VAE", "StackedM1M2", "ConditionalM1", "DeepGenerativeModel"}
-KINDS |= {"Autoencoder", "GenerativeClassifier"}
+KINDS |= {"Autoencoder", "GenerativeClassifier", "ADGM", "SDGM"}
 TYPES = {"type", "__class__"}
 TRAITS = {"m1", "m2", "num_classes", "has_classifier"}
 

@@ -10,7 +10,9 @@ from train.observation import likelihood_of
 from train.recipes import M2Recipe, Recipe
 from train.settings import INLINE, NonNegative, NonNegativeReal, Positive, check_rules
 
-ModelName = Literal["m1", "m2", "m1+m2", "conditional"]
+ModelName = Literal["m1", "m2", "m1+m2", "adgm", "sdgm", "conditional"]
+# M2 with an auxiliary variable.
+AUXILIARY = ("adgm", "sdgm")
 Strategy = Literal["single", "mirrored", "multi-worker"]
 
 
@@ -38,7 +40,8 @@ class FitConfig:
     num_labeled: NonNegative | None = None
     """Training labels to keep, the same number for each class; None: all."""
     model: ModelName = "m1+m2"
-    """m1 (its features go to an RBF SVM), m2 on x, the stack of both, or conditional: whole images
+    """m1 (its features go to an RBF SVM), m2, adgm or sdgm on x, the stack of m1 and m2, or
+    conditional: whole images
     from their middle, with the settings of m1 but for num-samples and kl-warmup. By default m2 for
     data of one's own, m1+m2 for others."""
     m1_from: Path | None = None
@@ -146,6 +149,14 @@ def check(config):
             "`m2.labels_per_batch` must be less than `m2.batch_size` and go with `m2.steps`, got "
             f"{per_batch} of {config.settings.m2.batch_size} with {config.settings.m2.steps} steps"
         )
+    if config.model in AUXILIARY:
+        for name in ("committee", "classifier_l2"):
+            value = getattr(config.settings.m2, name)
+            if value:
+                raise ValueError(
+                    f"`m2.{name}` must be off (--m2.no-committee, --m2.classifier-l2 0) with "
+                    f"`model` {config.model}, got {value!r}"
+                )
     if config.settings.pca is not None and config.settings.likelihood != "gaussian":
         raise ValueError(
             f"`likelihood` must be gaussian with `pca`, got {config.settings.likelihood!r}"

@@ -27,12 +27,15 @@ from train.callbacks import (
     reported_epochs,
 )
 from train.checkpoints import Checkpoints
+from train.config import AUXILIARY
 from train.observation import observed_as
 
 STEPS_PER_EXECUTION = 50
 # Of a training by steps: each is validated, reported and may be resumed from.
 PARTS = 10
 EVALUATION_BATCH = 500
+# Models of x with classes, by the name that `--model` has for them.
+OF_CLASSES = {"m2": dgm.M2, "adgm": dgm.ADGM, "sdgm": dgm.SDGM}
 
 
 def fit(config, data, folder, m1=None):
@@ -49,8 +52,10 @@ def fit(config, data, folder, m1=None):
         observation = observed_as(config.settings, data.x_train, data.columns, every)
     if config.model == "conditional":
         return fit_conditional(config, data, folder, observation)
-    if config.model == "m2":
-        return fit_m2(config, data, folder, dgm.M2(**m2_options(config, data), **observation))
+    if config.model in OF_CLASSES:
+        make = OF_CLASSES[config.model]
+        options = {**m2_options(config, data), **auxiliary_options(config)}
+        return fit_m2(config, data, folder, make(**options, **observation))
     if m1 is None:
         m1, facts = fit_m1(config, data, folder, observation)
     else:
@@ -126,6 +131,14 @@ def load_m1(path, data, seed):
     return m1
 
 
+def auxiliary_options(config):
+    """The arguments of ADGM and SDGM that M2 has not; of M2 none."""
+    if config.model not in AUXILIARY:
+        return {}
+    settings = config.settings.m2
+    return {"auxiliary_dim": settings.auxiliary_dim, "num_samples": settings.num_samples}
+
+
 def m2_options(config, data):
     """The arguments of M2 that do not say what it models."""
     settings = config.settings.m2
@@ -145,6 +158,8 @@ def m2_options(config, data):
         "latent_dim": settings.latent_dim,
         "hidden_units": settings.hidden_units,
         "alpha": settings.alpha,
+        "adversarial_weight": settings.adversarial_weight,
+        "adversarial_radius": settings.adversarial_radius,
         "class_sum": settings.class_sum,
         "class_prior": None if settings.class_prior == "uniform" else settings.class_prior,
         "activation": settings.activation,

@@ -6,7 +6,7 @@ from keras_dgm.runs import run_folder
 from train import errors, verdict
 from train.errors import percent
 
-NAMES = {"m1": "M1 + RBF SVM", "m2": "M2", "m1+m2": "M1+M2"}
+NAMES = {"m1": "M1 + RBF SVM", "m2": "M2", "m1+m2": "M1+M2", "adgm": "ADGM", "sdgm": "SDGM"}
 # A confusion matrix of more classes is in result.json alone.
 MOST_CLASSES = 12
 

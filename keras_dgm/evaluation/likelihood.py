@@ -84,6 +84,8 @@ def log_likelihood(
     - M2: w = sum_y p(x|y,z_y) p(y) p(z_y) / q(z_y|x,y), z_y drawn from q(z_y|x,y) for every y.
     - M1+M2: w = p(x|z1) / q(z1|x) sum_y p(z1|y,z2_y) p(y) p(z2_y) / q(z2_y|z1,y), z1 drawn from
       q(z1|x), and z2_y from q(z2_y|z1,y) for every y.
+    - ADGM, SDGM: w = sum_y p(x,a,y,z_y) / (q(a|x) q(z_y|a,x,y)), a drawn from q(a|x), and z_y from
+      q(z_y|a,x,y) for every y.
 
     The class is summed, not drawn: a q(y|x) that is trained to be right about labels is sure of
     itself, and weights of 1 / q(y|x) would rarely meet the classes that it rules out. In M1+M2,
@@ -97,7 +99,7 @@ def log_likelihood(
     comparable between models of the same preprocessor alone. With `raw=True` it is that of x.
 
     Args:
-        model: a built `M1`, `M2` or `StackedM1M2`.
+        model: a built `M1`, `M2`, `StackedM1M2`, `ADGM` or `SDGM`.
         x: [N, D] or [N, ...], raw data.
         num_samples: S, of each example. They are drawn in chunks; what stays is 8 bytes for each
             sample of the examples of a batch.

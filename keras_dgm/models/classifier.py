@@ -57,6 +57,10 @@ class GenerativeClassifier(DeepGenerativeModel):
             self.class_names = checks.check_names(class_names, num_classes=num_classes)
         self.labeled_loss_tracker = keras.metrics.Mean(name="labeled_loss")
 
+    def report_adversarial_loss(self) -> None:
+        """Let `fit` and `evaluate` report it as well."""
+        self.trackers["adversarial_loss"] = keras.metrics.Mean(name="adversarial_loss")
+
     # What a subclass defines.
 
     def qy_x(self, x: tf.Tensor, training: bool = False) -> Any:
@@ -141,6 +145,8 @@ class GenerativeClassifier(DeepGenerativeModel):
         if output.labeled_loss is not None:
             count = tf.cast(y >= 0, elbo.dtype)
             self.labeled_loss_tracker.update_state(weight * output.labeled_loss, count)
+        if output.adversarial_loss is not None:
+            self.trackers["adversarial_loss"].update_state(output.adversarial_loss, sample_weight)
         self.compute_metrics(None, tf.maximum(y, 0), output.probs, labeled)
 
     def get_metrics_result(self) -> dict[str, tf.Tensor]:

@@ -1,6 +1,6 @@
 """M2, the generative semi-supervised model."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import keras
@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from keras_dgm import bounds, checks, distributions, networks
 from keras_dgm.activations import check_activation
+from keras_dgm.adversarial import Smoothness
 from keras_dgm.class_sums import sum_and_sample
 from keras_dgm.likelihoods import Likelihood
 from keras_dgm.models.base import serialize
@@ -47,6 +48,12 @@ class M2(GenerativeClassifier):
         class_prior: pi, K positive numbers that sum to 1; `"empirical"`: the frequencies of the
             labels that `fit` sees, one added to each count; None: uniform.
         activation: of the hidden layers.
+        adversarial_weight: weight of virtual adversarial training, KL[q(y|x) || q(y|x + r)] of
+            every example, labelled or not, in `loss`; it is no part of the bound. 0: there is none.
+            It is of q(y|x) as `predict` gives it: Dropout and BatchNormalization of a classifier of
+            your own do not train in it. r moves what the classifier sees, and no missing entry.
+        adversarial_radius: the length of r, in units of the root mean square distance of the
+            training examples, as the classifier sees them, from their mean.
         likelihood: p(x|y,z), a name of `keras_dgm.likelihoods.NAMES` or a `Likelihood`:
             `"bernoulli"` or `"bounded_gaussian"` for x in [0, 1], `"gaussian"` for real x.
         missing: whether NaN in x is a missing entry.
@@ -68,7 +75,8 @@ class M2(GenerativeClassifier):
         ValueError: if an argument is out of range, or a network puts out another width.
 
     References:
-        Kingma et al. (2014), arXiv 1406.5298, section 3.1.2.
+        Kingma et al. (2014), arXiv 1406.5298, section 3.1.2; Miyato et al. (2017),
+        arXiv 1704.03976.
 
     Examples:
         >>> import numpy as np
@@ -98,6 +106,8 @@ class M2(GenerativeClassifier):
         class_sum: str | int = "exact",
         class_prior: npt.ArrayLike | str | None = None,
         activation: Any = "softplus",
+        adversarial_weight: float = 0.0,
+        adversarial_radius: float = 0.06,
         likelihood: str | Likelihood = "bernoulli",
         classifier: keras.Layer | None = None,
         encoder: keras.Layer | None = None,
@@ -121,6 +131,9 @@ class M2(GenerativeClassifier):
             )
         self.class_prior = class_prior
         self.activation = check_activation(activation)
+        self.smoothness = Smoothness(adversarial_weight, adversarial_radius, self.variable_dtype)
+        if adversarial_weight:
+            self.report_adversarial_loss()
         own = {"classifier": classifier, "encoder": encoder, "decoder": decoder}
         for name, network in own.items():
             networks.check_own(network, name)
@@ -157,6 +170,11 @@ class M2(GenerativeClassifier):
         logits = self.classifier(self.view.inputs(x), training=training)
         return distributions.categorical(self.only_seen(logits))
 
+    def qy_near(self, x: tf.Tensor, r: tf.Tensor) -> Any:
+        """q(y|x + r), where r [B, W] moves what the classifier sees of x."""
+        logits = self.classifier(self.view.inputs_near(x, r), training=False)
+        return distributions.categorical(self.only_seen(logits))
+
     def qz_xy(self, x: tf.Tensor, y: tf.Tensor, training: bool = False) -> Any:
         """q(z|x,y) of integers y [B, S] or [1, S]; batch shape [B, S]."""
         inputs = self.view.inputs(x)[:, None]
@@ -183,6 +201,13 @@ class M2(GenerativeClassifier):
     # The objective.
 
     def sample_noise(self, batch_size: Any, training: bool = True) -> Any:
+        """Noise for the bound, and for the direction of r where there is an adversarial loss."""
+        noise = self.sample_bound_noise(batch_size, training)
+        if not self.smoothness.weight:
+            return noise
+        return noise, self.draw_normal(batch_size, self.view.dim)
+
+    def sample_bound_noise(self, batch_size: Any, training: bool) -> Any:
         """Noise for z of each class in the sum, and for the draw of a class where there is one."""
         if self.sums_all_classes(training):
             return self.draw_normal(batch_size, self.num_classes, self.latent_dim)
@@ -196,7 +221,7 @@ class M2(GenerativeClassifier):
         return [AdaptiveClassSum(self, some)] if self.class_sum == "adaptive" else []
 
     def labeled_bound(
-        self, x: tf.Tensor, y: tf.Tensor, noise: tf.Tensor, training: bool = False
+        self, x: Any, y: tf.Tensor, noise: tf.Tensor, training: bool = False
     ) -> bounds.Elbo:
         """-L(x, y) of classes y [B, S] or [1, S], with noise [B, S, Z]; tensors [B, S]."""
         qz_xy = self.qz_xy(x, y, training)
@@ -206,9 +231,7 @@ class M2(GenerativeClassifier):
         px_yz = self.px_yz(y, z, training, self.view.observed(x))
         return bounds.labeled_bound(x, y, px_yz, qz_xy, pz, self.py())
 
-    def bound(
-        self, x: tf.Tensor, y: tf.Tensor, qy_x: Any, noise: Any, training: bool
-    ) -> bounds.Elbo:
+    def bound(self, x: Any, y: tf.Tensor, qy_x: Any, noise: Any, training: bool) -> bounds.Elbo:
         """-L(x, y) where y is known and -U(x) where it is -1; tensors [B]."""
         known = tf.maximum(y, 0)
         if self.sums_all_classes(training):
@@ -226,15 +249,27 @@ class M2(GenerativeClassifier):
         )
 
     def objective(self, x: tf.Tensor, y: tf.Tensor, noise: Any, training: bool) -> StepOutput:
+        direction = None
+        if self.smoothness.weight:
+            noise, direction = noise
+        output = self.bounded(x, y, noise, training)
+        if training:
+            elbo, cross_entropy = output.bound.elbo, output.cross_entropy
+            loss = bounds.j_alpha(elbo, cross_entropy, y >= 0, self.alpha, self.labeled_fraction)
+            output = output._replace(loss=loss, labeled_loss=None)
+        return output if direction is None else self.with_smoothness(output, x, direction)
+
+    def bounded(self, x: tf.Tensor, y: tf.Tensor, noise: Any, training: bool) -> StepOutput:
+        """The bound as the loss, and what of q(y|x) is reported beside it."""
         qy_x = self.qy_x(x, training)
         bound = self.bound(x, y, qy_x, noise, training)
-        output = self.with_classes(StepOutput(-bound.elbo, bound), qy_x, y)
-        if not training:
-            return output
-        loss = bounds.j_alpha(
-            bound.elbo, output.cross_entropy, y >= 0, self.alpha, self.labeled_fraction
-        )
-        return output._replace(loss=loss, labeled_loss=None)
+        return self.with_classes(StepOutput(-bound.elbo, bound), qy_x, y)
+
+    def with_smoothness(self, output: StepOutput, x: tf.Tensor, direction: tf.Tensor) -> StepOutput:
+        """An output whose loss has the adversarial one in it, with noise `direction` [B, W]."""
+        loss = self.smoothness.loss(lambda r: self.qy_near(x, r), direction)
+        weighted = self.smoothness.weight * loss
+        return output._replace(loss=output.loss + weighted, adversarial_loss=loss)
 
     def with_classes(self, output: StepOutput, qy_x: Any, y: tf.Tensor) -> StepOutput:
         """An output with the terms that are made of q(y|x)."""
@@ -268,6 +303,15 @@ class M2(GenerativeClassifier):
         return log_w._replace(kl=log_w.kl - self.py().log_prob(y))
 
     # Data.
+
+    def learn_facts(self, data: Any) -> None:
+        super().learn_facts(data)
+        self.measure_spread(data.observations())
+
+    def measure_spread(self, observations: Iterable[Observation]) -> None:
+        """Take the spread of what the classifier sees of these, if r is to be measured by it."""
+        locations = (self.expected_observation(observation) for observation in observations)
+        self.smoothness.measure(self.view.inputs(x)[:, : x.shape[-1]] for x in locations)
 
     def take_facts(self, facts: DataFacts) -> None:
         super().take_facts(facts)
@@ -311,10 +355,13 @@ class M2(GenerativeClassifier):
     def save_own_variables(self, store: Any) -> None:
         super().save_own_variables(store)
         store["summed_classes"] = np.array(self.summed_classes)
+        store["spread"] = self.smoothness.spread.numpy()
 
     def load_own_variables(self, store: Any) -> None:
         own = {key: store[key] for key in store.keys()}
         self.summed_classes = int(np.asarray(own.pop("summed_classes")))
+        if "spread" in own:
+            self.smoothness.spread.assign(own.pop("spread"))
         super().load_own_variables(own)
 
     def get_config(self) -> dict[str, Any]:
@@ -325,5 +372,7 @@ class M2(GenerativeClassifier):
             "class_sum": self.class_sum,
             "class_prior": self.class_prior,
             "activation": keras.activations.serialize(self.activation),
+            "adversarial_weight": self.smoothness.weight,
+            "adversarial_radius": self.smoothness.radius,
             **{name: serialize(network) for name, network in self._own_networks.items()},
         }

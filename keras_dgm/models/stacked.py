@@ -39,8 +39,9 @@ class StackedM1M2(GenerativeClassifier):
             ignore y.
         hidden_units: widths of the hidden layers of each of M2's three networks.
         class_names: K texts, as of `M2`.
-        alpha, class_sum, class_prior, activation, classifier, encoder, decoder, weight_prior: as
-            of `M2`, whose x is z1.
+        alpha, class_sum, class_prior, activation, adversarial_weight, adversarial_radius,
+            classifier, encoder, decoder, weight_prior: as of `M2`, whose x is z1; the spread of
+            z1 is that of its active posterior means.
         active_dims: indices of the dimensions of z1 that M2 models; None: found by `fit`.
         seed: of the noise and of the order of the examples; None: a random one.
         dtype, name, trainable: as of `keras.Model`.
@@ -130,6 +131,8 @@ class StackedM1M2(GenerativeClassifier):
             **m2_options,
         )
         self.m2.seed_generator = self.seed_generator
+        if self.m2.smoothness.weight:
+            self.report_adversarial_loss()
         self.view.build(m1.input_dim)
 
     def build(self, input_shape: Any) -> None:
@@ -238,6 +241,9 @@ class StackedM1M2(GenerativeClassifier):
         super().learn_facts(data)
         if self.active_dims is None:
             self.choose_dims(dims)
+        self.m2.measure_spread(
+            Observation(self.expected_observation(x)) for x in data.observations()
+        )
 
     def take_facts(self, facts: DataFacts) -> None:
         super().take_facts(facts)

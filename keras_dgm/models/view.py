@@ -109,6 +109,13 @@ class View:
         filled = tf.where(observed, x, tf.zeros([], x.dtype))
         return tf.concat([self.likelihood.inputs(filled), tf.cast(observed, x.dtype)], axis=-1)
 
+    def inputs_near(self, x: tf.Tensor, r: tf.Tensor) -> tf.Tensor:
+        """What they would see were each observed entry moved by r [..., W], and no mask."""
+        if self.missing:
+            r = tf.where(x == x, r, tf.zeros([], r.dtype))
+            r = tf.concat([r, tf.zeros_like(r)], axis=-1)
+        return self.inputs(x) + r
+
     @property
     def inputs_dim(self) -> int:
         """How many numbers the networks see."""

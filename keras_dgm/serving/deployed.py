@@ -89,8 +89,56 @@ class DeployedM2:
 
     def generate(self, y: tf.Tensor, z: tf.Tensor) -> tf.Tensor:
         """The mean of p(x|y,z), [B, D], of integers y [B] and z [B, Z]."""
-        return self._decoder(z, y)
+        return self._decode(z, y)
 
     def in_all_classes(self, z: tf.Tensor) -> tf.Tensor:
         """The mean of p(x|y,z) for every y, [B, K, D], of z [B, Z]."""
-        return self._decoder(z[:, None], tf.range(self.num_classes)[None])
+        return self._decode(z[:, None], tf.range(self.num_classes)[None])
+
+    def _decode(self, z, y):
+        return self._decoder(z, y)
+
+
+class DeployedADGM(DeployedM2):
+    """The same of an `ADGM`, whose classifier and encoder see the mean of q(a|x) as well.
+
+    Args:
+        model: an `ADGM` of the features.
+        features, data, softplus: as of `DeployedM2`.
+    """
+
+    def __init__(
+        self,
+        model: Any,
+        features: Sequence[Any],
+        data: Sequence[Any],
+        softplus: Callable | None = None,
+    ):
+        super().__init__(model, features, data, softplus)
+        self.mean = folding.Columns(tuple(range(model.auxiliary_dim)))
+        of_inputs = [*folding.stages_of(model.auxiliary_encoder), self.mean]
+        self._auxiliary = folding.Chain(of_inputs, softplus)
+
+    def inputs(self, x: tf.Tensor) -> tf.Tensor:
+        inputs = super().inputs(x)
+        return tf.concat([inputs, self._auxiliary(inputs)], axis=-1)
+
+
+class DeployedSDGM(DeployedADGM):
+    """The same of an `SDGM`, whose decoder sees the mean of p(a|y,z) as well."""
+
+    def __init__(
+        self,
+        model: Any,
+        features: Sequence[Any],
+        data: Sequence[Any],
+        softplus: Callable | None = None,
+    ):
+        super().__init__(model, features, data, softplus)
+        network = model.auxiliary_decoder
+        self._auxiliary_decoder = folding.ConditionalChain(network, [self.mean], softplus)
+
+    def _decode(self, z, y):
+        a = self._auxiliary_decoder(z, y)
+        z += tf.zeros_like(a[..., :1])
+        return self._decoder(tf.concat([a, z], axis=-1), y)

@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-TERMS = ("the reconstruction", "kl", "the classification, -log q(y|x)")
+TERMS = ("the reconstruction", "kl", "the classification, -log q(y|x)", "the adversarial loss")
 
 
 def first_failure():
@@ -27,7 +27,8 @@ def note(failure, step, x, loss, output):
     """
 
     def record():
-        terms = (output.bound.reconstruction, output.bound.kl, output.cross_entropy)
+        bound = output.bound
+        terms = (bound.reconstruction, bound.kl, output.cross_entropy, output.adversarial_loss)
         finite = [t is None or tf.reduce_all(tf.math.is_finite(t)) for t in terms]
         there = tf.boolean_mask(x, x == x)  # NaN is a missing entry.
         facts = (tf.maximum(step, 1), tf.reduce_min(there), tf.reduce_max(there), *finite)

@@ -24,6 +24,7 @@ class StepOutput(NamedTuple):
             None of a model without classes, like the others below.
         cross_entropy: [B], -log q(y|x) where the label is known.
         probs: [B, K], q(y|x).
+        adversarial_loss: [B], KL[q(y|x) || q(y|x + r)]; None of a model without this term.
     """
 
     loss: tf.Tensor
@@ -31,6 +32,7 @@ class StepOutput(NamedTuple):
     labeled_loss: tf.Tensor | None = None
     cross_entropy: tf.Tensor | None = None
     probs: tf.Tensor | None = None
+    adversarial_loss: tf.Tensor | None = None
 
 
 class Trainable(Protocol):

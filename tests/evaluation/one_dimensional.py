@@ -67,6 +67,16 @@ def one_dimensional_stack():
     return model
 
 
+def one_dimensional_auxiliary(make):
+    """z and a of one dimension; q(a|x) is wider than p(a|.), as q(z|.) is than p(z)."""
+    prior = [0.2, 0.3, 0.5]
+    options = {"latent_dim": 1, "auxiliary_dim": 1, "activation": "softplus", "class_prior": prior}
+    model = spread(make(dtype="float64", **options))
+    gaussian(model.auxiliary_encoder, scale=0.2, log_variance=0.5)
+    gaussian(model.auxiliary_decoder, scale=0.2, log_variance=0.1)
+    return model
+
+
 def binary():
     return np.round(builders.examples("float64")[0])
 
@@ -94,7 +104,30 @@ def log_p_xy_of_stack(model, x):
     return special.logsumexp(log_px_active[..., None] + log_p_z1_y, axis=1)
 
 
+def log_p_xy_of_sdgm(model, x):
+    """[N, K], by the grid for z and, in units of p(a|y,z), for a."""
+    y, z = np.arange(K)[None], tf.constant(np.repeat(GRID[:, None, None], K, axis=1))  # [G, K, 1]
+    pa = model.pa_yz(y, z)
+    found = []
+    for noise in GRID:  # p(x|a,y,z) at one a of each z and y.
+        a = pa.mean() + pa.stddev() * noise
+        px = model.px_yz(y, tf.concat([a, z], axis=-1))
+        found.append(px.log_prob(x[:, None, None]).numpy())  # [N, G, K]
+    log_px_yz = special.logsumexp(np.array(found) + LOG_PRIOR[:, None, None, None], axis=0)
+    log_p_xz = special.logsumexp(log_px_yz + LOG_PRIOR[:, None], axis=1)
+    return log_p_xz + np.log(model.class_prior)
+
+
 MODELS = {
+    # a leaves p(x, y) of ADGM as it is: that of M2.
+    "adgm": (
+        lambda: one_dimensional_auxiliary(builders.adgm),
+        lambda *a: special.logsumexp(log_p_xy_of_m2(*a), axis=-1),
+    ),
+    "sdgm": (
+        lambda: one_dimensional_auxiliary(builders.sdgm),
+        lambda *a: special.logsumexp(log_p_xy_of_sdgm(*a), axis=-1),
+    ),
     "m1": (one_dimensional_m1, log_p_of_m1),
     "m2": (one_dimensional_m2, lambda *a: special.logsumexp(log_p_xy_of_m2(*a), axis=-1)),
     "m1+m2": (one_dimensional_stack, lambda *a: special.logsumexp(log_p_xy_of_stack(*a), axis=-1)),

@@ -66,6 +66,25 @@ def m2(seed=0, width=D, **options):
     return compiled(model, metrics=["accuracy"])
 
 
+def adgm(seed=0, width=D, **options):
+    """An ADGM, compiled and built."""
+    return auxiliary(dgm.ADGM, seed, width, **options)
+
+
+def sdgm(seed=0, width=D, **options):
+    """An SDGM, compiled and built."""
+    return auxiliary(dgm.SDGM, seed, width, **options)
+
+
+def auxiliary(kind, seed, width, **options):
+    """A model with an a of 3 numbers."""
+    keras.utils.set_random_seed(seed)
+    options = {"latent_dim": Z, "hidden_units": (4,), "auxiliary_dim": 3, **options}
+    model = kind(K, seed=seed, **options)
+    model.build((None, width))
+    return compiled(model, metrics=["accuracy"])
+
+
 def stacked(seed=0, m1_options=None, **options):
     """An M1+M2, compiled and built, on an M1 with an optimizer, as if it had been trained."""
     below = m1(seed, **{"latent_dim": 4, **(m1_options or {})})

@@ -17,6 +17,10 @@ STRATEGIES = {
 }
 
 
+def smooth_m2(**options):
+    return builders.m2(adversarial_weight=2.0, adversarial_radius=0.5, **options)
+
+
 def losses(make, strategy, fixed_noise):
     """The mean loss of an epoch after each of 20 steps, and the weights at the end.
 
@@ -30,7 +34,8 @@ def losses(make, strategy, fixed_noise):
         model = builders.compiled(make(likelihood="gaussian"), sgd, mode="graph")
     if fixed_noise:
         drawn = model.sample_noise
-        model.sample_noise = lambda *a: tf.nest.map_structure(tf.zeros_like, drawn(*a))
+        # A direction of 0 would be none.
+        model.sample_noise = lambda *a: tf.nest.map_structure(tf.ones_like, drawn(*a))
     seen = []
     log = keras.callbacks.LambdaCallback(
         on_train_batch_end=lambda batch, logs: seen.append(logs["loss"])
@@ -74,7 +79,7 @@ print(
                 make.__name__: {
                     name: losses(make, strategy, True) for name, strategy in STRATEGIES.items()
                 }
-                for make in (builders.m1, builders.m2)
+                for make in (builders.m1, builders.m2, smooth_m2)
             },
             "seeds": seeds(),
             "refusal": refusal(),

@@ -84,6 +84,7 @@ def test_another_seed_gives_other_noise():
     [
         (builders.m1, "core"),
         (builders.m2, "core"),
+        pytest.param(builders.sdgm, "core", marks=pytest.mark.slow),
         (builders.m2, "graph"),
         (builders.m2, "xla"),
     ],

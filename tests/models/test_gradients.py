@@ -66,6 +66,15 @@ def test_j_alpha(options):
     assert_gradients_are_finite_differences(model, x, MIXED, noise)
 
 
+@pytest.mark.parametrize("make", [builders.adgm, builders.sdgm])
+def test_j_alpha_with_an_auxiliary_variable(make):
+    options = {"activation": "softplus", "num_samples": 2, "auxiliary_dim": 2}
+    model, x, noise = tiny(make, likelihood="gaussian", **options)
+    model.labeled_fraction.assign(0.4)
+
+    assert_gradients_are_finite_differences(model, x, MIXED, noise)
+
+
 @pytest.mark.parametrize("likelihood", ["bernoulli", "gaussian"])
 def test_minus_j(likelihood):
     model, x, noise = tiny(builders.m1, likelihood=likelihood)
@@ -87,8 +96,9 @@ def test_the_bound_given_a_condition(likelihood):
 
 
 @pytest.mark.parametrize("y", [LABELED, UNLABELED], ids=["labelled", "unlabelled"])
-def test_every_network_of_m2_learns_from_every_kind_of_example(y):
-    model, x, noise = tiny(builders.m2)
+@pytest.mark.parametrize("make", [builders.m2, builders.adgm, builders.sdgm])
+def test_every_network_of_m2_learns_from_every_kind_of_example(make, y):
+    model, x, noise = tiny(make, activation="softplus")
 
     for variable, gradient in zip(
         model.trainable_variables, gradients(model, x, y, noise), strict=True

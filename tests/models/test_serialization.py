@@ -45,10 +45,19 @@ MODELS = {
         hidden_units=(5, 3),
         class_names=["ant", "bee", "cow"],
     ),
+    "M2 with a smooth classifier": lambda: builders.m2(
+        adversarial_weight=2.0, adversarial_radius=0.5
+    ),
     "M2 of a sampled sum": lambda: builders.m2(class_sum=1),
     "M2 of own networks": lambda: builders.m2(**builders.own_m2_networks()),
     "M2 of components": lambda: builders.m2(
         likelihood="gaussian", preprocessor=builders.adapted_pca()
+    ),
+    "ADGM": builders.adgm,
+    "ADGM of several samples": lambda: builders.adgm(num_samples=2, class_sum=1),
+    "SDGM": builders.sdgm,
+    "SDGM of other settings": lambda: builders.sdgm(
+        activation="tanh", hidden_units=(5, 3), adversarial_weight=1.0, num_samples=2
     ),
     "ConditionalM1": builders.conditional,
     "ConditionalM1 of other settings": lambda: builders.conditional(
@@ -58,6 +67,9 @@ MODELS = {
         **builders.own_m1_networks(params_size=D - 2)
     ),
     "StackedM1M2": builders.stacked,
+    "StackedM1M2 with a smooth classifier": lambda: builders.stacked(
+        active_dims=None, adversarial_weight=2.0
+    ),
     "StackedM1M2 of own networks": lambda: builders.stacked(
         m1_options={**builders.own_m1_networks(), "latent_dim": builders.Z},
         active_dims=[0, 1],

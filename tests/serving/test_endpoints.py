@@ -35,6 +35,12 @@ def m2(**kwargs):
     return randomize(model)
 
 
+def auxiliary(kind, **kwargs):
+    model = kind(K, Z, (9, 7), auxiliary_dim=4, **kwargs)
+    model.build((None, D))
+    return randomize(model)
+
+
 def stack(first, active_dims=(0, 3, 4), **kwargs):
     model = dgm.StackedM1M2(first, K, Z, (9,), active_dims=active_dims, **kwargs)
     model.build((None, D))
@@ -97,6 +103,11 @@ MODELS = {
         encoder=own_network(5, 2 * Z, inputs=[D, K]),
         decoder=own_network(5, D, inputs=[Z, K]),
     ),
+    "ADGM": lambda: auxiliary(dgm.ADGM),
+    "ADGM, missing entries": lambda: auxiliary(dgm.ADGM, missing=True),
+    "SDGM": lambda: auxiliary(dgm.SDGM),
+    "SDGM, PCA": lambda: auxiliary(dgm.SDGM, likelihood="gaussian", preprocessor=pca()),
+    "SDGM, softplus": lambda: auxiliary(dgm.SDGM, activation="softplus"),
     "M1+M2": lambda: stack(m1()),
     "M1+M2, all dimensions": lambda: stack(m1(), range(5)),
     "M1+M2, gaussian": lambda: stack(m1(likelihood=likelihoods.Gaussian(0.1))),

@@ -88,6 +88,19 @@ def test_m1_alone_and_m2_alone(tmp_path, capsys):
 
 
 @pytest.mark.slow
+def test_models_with_an_auxiliary_variable(tmp_path, capsys):
+    for model in ("adgm", "sdgm"):
+        arguments = ["--model", model, "--run-dir", str(tmp_path / model), "--no-baselines"]
+        of_a = ["--m2.auxiliary-dim", "5", "--m2.num-samples", "2", "--m2.epochs", "20"]
+        assert main(["fit", *SHORT, *of_a, *arguments]) == 0
+        result = json.loads((tmp_path / model / "result.json").read_text())
+        assert 0 <= result["test_error"] < 0.8
+        loaded = keras.models.load_model(tmp_path / model / "model.keras")
+        assert (loaded.auxiliary_dim, loaded.num_samples) == (5, 2)
+    assert "SDGM" in capsys.readouterr().out
+
+
+@pytest.mark.slow
 def test_m2_on_an_m1_of_an_earlier_run(run, tmp_path, capsys):
     folder, _, _ = run
     arguments = ["--m1-from", str(folder / "m1.keras"), "--run-dir", str(tmp_path / "again")]
@@ -153,6 +166,13 @@ WRONG = {
     "unknown activation": (["--m1.activation", "softmin"], "`m1.activation` must"),
     "pca of bits": (["--dataset", "mnist", "--pca", "5"], "`likelihood` must"),
     "scale of a bernoulli": (["--likelihood", "bernoulli"], "`likelihood_scale`"),
+    "a weight below nothing": (["--m2.adversarial-weight", "-1"], "`m2.adversarial_weight` must"),
+    "a committee of an SDGM": (["--model", "sdgm", "--m2.committee"], "`m2.committee` must be off"),
+    "squares of an ADGM's weights": (
+        ["--model", "adgm", "--m2.classifier-l2", "1"],
+        "`m2.classifier_l2` must be off",
+    ),
+    "no radius to look in": (["--m2.adversarial-radius", "0"], "`m2.adversarial_radius` must be"),
     "priors of another number": (["--m2.class-prior", "0.5", "0.5"], "`class_prior` must be 10"),
     "labels a batch without steps": (["--m2.labels-per-batch", "9"], "`m2.labels_per_batch` must"),
     "a committee of workers": (
