@@ -51,6 +51,19 @@ class ADGM(M2):
 
     References:
         Maaløe, Sønderby, Sønderby and Winther (2016), arXiv 1602.05473.
+
+    Examples:
+        >>> import numpy as np
+        >>> import keras_dgm as dgm
+        >>> rng = np.random.default_rng(0)
+        >>> y = np.repeat([0, 1], 50)
+        >>> x = (rng.random((100, 8)) < 0.2 + 0.6 * y[:, None]).astype("float32")
+        >>> few = np.where(np.arange(100) % 10 == 0, y, -1)  # -1: unlabelled
+        >>> adgm = dgm.ADGM(2, latent_dim=2, hidden_units=(16,), auxiliary_dim=3, seed=0)
+        >>> adgm.compile("adam")
+        >>> history = adgm.fit(x, few, epochs=2, batch_size=50, verbose=0)
+        >>> adgm.predict(x, verbose=0).shape  # q(y|a,x) at the mean of q(a|x)
+        (100, 2)
     """
 
     title = "ADGM"
@@ -236,6 +249,13 @@ class SDGM(ADGM):
 
     References:
         Maaløe, Sønderby, Sønderby and Winther (2016), arXiv 1602.05473.
+
+    Examples:
+        >>> import keras_dgm as dgm
+        >>> sdgm = dgm.SDGM(3, latent_dim=2, hidden_units=(16,), auxiliary_dim=4, seed=0)
+        >>> sdgm.build((None, 8))
+        >>> sdgm.generate(y=[0, 2]).shape  # the means of p(x|a,y,z), a that of p(a|y,z)
+        (2, 8)
     """
 
     title = "SDGM"
