@@ -13,7 +13,7 @@ from export import reference, templates
 from export.capi import Names
 from keras_dgm.runs.files import write_json
 from keras_dgm.serving import saved_model
-from keras_dgm.serving.signatures import COLUMNS
+from keras_dgm.serving.signatures import COLUMNS, DEFAULT
 
 WARMUP = "tf_serving_warmup_requests"
 REFERENCE = "reference.json"
@@ -61,7 +61,7 @@ def warmup(folder, name, cases):
     for signature, method in methods.items():
         if method != tf.saved_model.PREDICT_METHOD_NAME:
             continue
-        case = next((c for c in cases if c["signature"] == signature and "outputs" in c), None)
+        case = first(cases, signature)
         if case is None:  # Nothing to hold it against.
             continue
         log = prediction_log_pb2.PredictionLog()
@@ -101,40 +101,48 @@ def write_configuration(folder, source, cases):
 
     The examples are real inputs, with the answer that the server has to give.
     """
-    examples = Path(folder, "examples")
+    folder = Path(folder)
+    examples = folder / "examples"
     examples.mkdir()
     fill = templates.filler(name=source.name)
-    Path(folder, "models.config").write_text(fill(templates.MODELS_CONFIG))
-    Path(folder, "batching.config").write_text(fill(templates.BATCHING_CONFIG))
-    Path(folder, "docker-compose.yml").write_text(fill(templates.DOCKER_COMPOSE))
-    (examples / "grpc_client.py").write_text(fill(templates.GRPC_CLIENT))
-    curl = examples / "curl.sh"
-    curl.write_text(fill(templates.CURL))
-    default = next(c for c in cases if c["signature"] == "serving_default")
+    _write(folder / "models.config", fill(templates.MODELS_CONFIG))
+    _write(folder / "batching.config", fill(templates.BATCHING_CONFIG))
+    _write(folder / "docker-compose.yml", fill(templates.DOCKER_COMPOSE))
+    _write(examples / "grpc_client.py", fill(templates.GRPC_CLIENT))
+    script = templates.CURL
+    default = first(cases, DEFAULT)
     rows = {key: values[:2] for key, values in default["inputs"].items()}
     _write_request(examples / "predict.json", {"inputs": _jsonable(rows)})
     expected = {key: values[:2] for key, values in default["outputs"].items()}
     write_json(examples / "expected.json", {"outputs": _jsonable(expected)}, indent=None)
-    for case in cases:
-        if case["signature"] == COLUMNS and "outputs" in case:
-            rows = {key: values[:2] for key, values in case["inputs"].items()}
-            body = {"signature_name": COLUMNS, "inputs": _jsonable(rows)}
-            _write_request(examples / "predict_columns.json", body)
-            curl.write_text(fill(templates.CURL + templates.CURL_COLUMNS))
-    for case in cases:
-        if case["signature"] == "image_bytes" and "outputs" in case:
-            file = case["inputs"]["image_bytes"][0]
-            (examples / "image.png").write_bytes(file)
-            encoded = {"b64": base64.b64encode(file).decode()}
-            body = {"signature_name": "image_bytes", "inputs": {"image_bytes": [encoded]}}
-            write_json(examples / "predict_png.json", body, indent=None)
-            curl.write_text(fill(templates.CURL + templates.CURL_PNG))
-    curl.chmod(0o755)
+    if of_columns := first(cases, COLUMNS):
+        rows = {key: values[:2] for key, values in of_columns["inputs"].items()}
+        body = {"signature_name": COLUMNS, "inputs": _jsonable(rows)}
+        _write_request(examples / "predict_columns.json", body)
+        script += templates.CURL_COLUMNS
+    if of_files := first(cases, "image_bytes"):
+        file = of_files["inputs"]["image_bytes"][0]
+        (examples / "image.png").write_bytes(file)
+        encoded = {"b64": base64.b64encode(file).decode()}
+        body = {"signature_name": "image_bytes", "inputs": {"image_bytes": [encoded]}}
+        write_json(examples / "predict_png.json", body, indent=None)
+        script += templates.CURL_PNG
+    _write(examples / "curl.sh", fill(script))
+    (examples / "curl.sh").chmod(0o755)
+
+
+def first(cases, signature):
+    """The first case of a signature that has an answer; None where there is none."""
+    return next((c for c in cases if c["signature"] == signature and "outputs" in c), None)
+
+
+def _write(path, text):
+    Path(path).write_text(text, encoding="utf-8")
 
 
 def _write_request(path, body):
     """JSON in which a missing entry is NaN: TF Serving reads it, though JSON has no such number."""
-    path.write_text(json.dumps(body) + "\n", encoding="utf-8")
+    _write(path, json.dumps(body) + "\n")
 
 
 def _jsonable(arrays):

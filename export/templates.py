@@ -10,9 +10,12 @@ model_config_list {
 }
 """
 
-# A lone request waits a millisecond at most for others to share a matrix product with.
 BATCHING_CONFIG = """\
-max_batch_size { value: 64 }
+# The most rows of a request; more than fit into a batch are computed in pieces.
+max_batch_size { value: 16384 }
+enable_large_batch_splitting { value: true }
+max_execution_batch_size { value: 64 }
+# A lone request waits a millisecond at most for others to share a matrix product with.
 batch_timeout_micros { value: 1000 }
 max_enqueued_batches { value: 1000 }
 num_batch_threads { value: 2 }
