@@ -86,6 +86,8 @@ def run_bundle(args):
             f"`output` could not be written, nothing of it is left: {error}"
         ) from error
     print(report.table(made))
+    if made["warnings"]:
+        print("\nthe files answer as Keras does, which is not to say well: see the warnings")
     print(f"\nverified; docker compose -f {config.output}/docker-compose.yml up")
 
 

@@ -70,9 +70,9 @@ def cases(source):
             case(signature, *none_of(inputs, outputs)),
         ]
         for i in each.inputs:
-            found += [
-                case(signature, *spoiled(inputs, outputs, {i.name: rows})) for rows in i.broken(x)
-            ]
+            for rows in i.broken(x):
+                mixed, blank = spoiled(inputs, outputs, {i.name: rows})
+                found.append(case(signature, mixed, blank, name))
             found += [refused(signature, {**inputs, i.name: tensor}) for tensor in i.refused(x)]
             found += [
                 extreme(signature, {**inputs, i.name: tensor}, name) for tensor in i.extreme(x)

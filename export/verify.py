@@ -10,6 +10,7 @@ from keras_dgm.runs.files import read_json
 
 MARKER = "bundle.json"
 TOLERANCE = 1e-5
+SUM_TOLERANCE = 1e-3
 STATEFUL = {"READ_VARIABLE", "ASSIGN_VARIABLE", "VAR_HANDLE", "CALL_ONCE"}
 ADAPTATION_STEPS = 30
 
@@ -63,7 +64,7 @@ def litert_folder(folder, cases, examples, labels):
         if builtin & STATEFUL:
             raise VerificationError(f"{file.name} holds variables: {builtin & STATEFUL}")
         model = LiteRT(file)
-        no_nan(model, cases)
+        finite_where_valid(model, cases)
         if file.stem.endswith(litert.FORMATS[0]):
             largest = max(largest, litert_answers(model, cases))
     return largest
@@ -81,12 +82,33 @@ def litert_answers(model, cases):
     return largest
 
 
-def no_nan(model, cases):
-    """No signature of a file answers NaN or an infinity to a request far from all data."""
+def finite_where_valid(model, cases):
+    """Every signature of a file tells valid rows from others, of which alone the answers are NaN.
+
+    Probabilities sum to 1, however few bits the file has.
+    """
     for case in cases:
         name = case.get("endpoint")
-        if name in model.signatures and "outputs" not in case:
-            check_finite(model.run(name, **case["inputs"]), f"{model.file.name}, {name}")
+        if name not in model.signatures:
+            continue
+        where = f"{model.file.name}, {name}"
+        outputs = model.run(name, **case["inputs"])
+        valid = outputs["valid"]
+        if "outputs" in case and not np.array_equal(valid, case["outputs"]["valid"]):
+            raise VerificationError(f"{where}: must tell invalid rows apart, got {valid}")
+        check_finite({key: values[valid] for key, values in outputs.items()}, where)
+        for key, values in outputs.items():
+            if values.dtype.kind == "f" and not np.isnan(values[~valid]).all():
+                raise VerificationError(f"{where}, {key}: must be NaN in invalid rows")
+        check_sums(outputs, where)
+
+
+def check_sums(outputs, where):
+    """Refuse probabilities of valid rows that do not sum to 1."""
+    if "probabilities" in outputs:
+        sums = outputs["probabilities"][outputs["valid"]].sum(axis=1)
+        if not (np.abs(sums - 1) <= SUM_TOLERANCE).all():
+            raise VerificationError(f"{where}: probabilities must sum to 1, got {sums}")
 
 
 def check_finite(outputs, where):

@@ -6,7 +6,6 @@ one would fail them all. Here none fails: a row that breaks a rule is answered w
 
 from collections.abc import Callable
 
-import numpy as np
 import tensorflow as tf
 
 # Of an image that is to be decoded; a photograph of a phone has 12 to 16 million.
@@ -16,16 +15,17 @@ PNG, JPEG = b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff"
 
 def keep_rows(tensor: tf.Tensor, valid: tf.Tensor) -> tf.Tensor:
     """The rows [B, ...] that are `valid`, booleans [B], and zeros in place of the others."""
-    return tf.where(_beside(valid, tensor), tensor, tf.zeros_like(tensor))
+    return tf.where(_beside(valid, tensor), tensor, tf.zeros([], tensor.dtype))
 
 
 def blank_rows(outputs: tf.Tensor, valid: tf.Tensor) -> tf.Tensor:
     """Answers [B, ...] to valid rows, and NaN, -1, "" or False, by their type, to the others."""
-    nothing = tf.zeros_like(outputs)
     if outputs.dtype.is_floating:
-        nothing = tf.fill(tf.shape(outputs), tf.constant(np.nan, outputs.dtype))
-    elif outputs.dtype.is_integer and not outputs.dtype.is_unsigned:
-        nothing -= 1
+        kept = tf.cast(_beside(valid, outputs), outputs.dtype)
+        # 0 / 0 is NaN: a constant NaN would be some number in a LiteRT file of int8.
+        return outputs / (kept / kept)
+    is_signed = outputs.dtype.is_integer and not outputs.dtype.is_unsigned
+    nothing = tf.constant(-1, outputs.dtype) if is_signed else tf.zeros([], outputs.dtype)
     return tf.where(_beside(valid, outputs), outputs, nothing)
 
 

@@ -77,7 +77,12 @@ def signatures(
         return {"classes": names, "scores": scores}
 
     def signature(endpoint):
-        return Signature(lambda *tensors: named(endpoint.guarded(*tensors)), endpoint.specs())
+        def checked(*tensors):
+            pairs = zip(tensors, endpoint.specs(), strict=True)
+            # A session feeds tensors of any shape.
+            return named(endpoint.guarded(*(tf.ensure_shape(t, s.shape) for t, s in pairs)))
+
+        return Signature(checked, endpoint.specs())
 
     found = {DEFAULT: signature(default)}
     if image_shape is not None:

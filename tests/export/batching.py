@@ -52,16 +52,16 @@ class Batched:
         wanted = self._signatures[signature].inputs
         if set(inputs) != set(wanted):
             raise capi.Status(capi.INVALID_ARGUMENT, f"expected {set(wanted)}, got {set(inputs)}")
+        tensors = [tf.convert_to_tensor(inputs[name]) for name in sorted(wanted)]
+        if [tensor.dtype for tensor in tensors] != [wanted[name].dtype for name in sorted(wanted)]:
+            raise capi.Status(capi.INVALID_ARGUMENT, "of another type than the signature's")
         try:
-            tensors = [tf.convert_to_tensor(inputs[n], wanted[n].dtype) for n in sorted(wanted)]
             with self._lock:
                 if signature not in self._batched:
                     self._batched[signature] = self._traced(signature)
             values = self._batched[signature](*tensors)
         except tf.errors.OpError as error:
             raise capi.Status(error.error_code, error.message) from None
-        except (TypeError, ValueError) as error:
-            raise capi.Status(capi.INVALID_ARGUMENT, str(error)) from None
         names = sorted(self._signatures[signature].outputs)
         return {name: value.numpy() for name, value in zip(names, values, strict=True)}
 

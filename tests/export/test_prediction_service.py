@@ -220,7 +220,7 @@ def test_an_invalid_row_is_answered_with_nothing(stub, case):
 def test_no_rows_get_no_answers(stub):
     answer = stub.Predict(message_of(images=np.zeros((0, 64), np.float32)), timeout=30).outputs
 
-    assert tf.make_ndarray(answer["probabilities"]).shape == (0, 10)
+    assert {len(tf.make_ndarray(values)) for values in answer.values()} == {0}
 
 
 @pytest.mark.parametrize("rows", [64, 65, 1000, 5000])
