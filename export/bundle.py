@@ -55,7 +55,7 @@ def make(source, folder, version):
     files.mkdir()
     litert_files.write(files, source, calibration(source))
     x, y = reference.examples(source, NUM_PERSONALISE)
-    differences["litert"] = verify.litert_folder(files, cases, x, y)
+    differences["litert"], rate = verify.litert_folder(files, cases, x, y)
     if browser.endpoints(source.model):
         (files / "browser").mkdir()
         browser.write_source(files / "browser", source, x, y)
