@@ -16,6 +16,7 @@ from ai_edge_litert import schema_py_generated as schema
 
 from keras_dgm.serving import Endpoint
 
+SUFFIX = ".tflite"
 FORMATS = ("float32", "float16", "dynamic", "int8")
 # What int8 files compute in float: probabilities, whose 256 steps would not do for many classes,
 # and what tells valid rows from others, of which int8 has no notion.

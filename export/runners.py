@@ -75,6 +75,26 @@ class LiteRT:
             name: self._interpreter.get_signature_runner(name) for name in self.signatures
         }
 
+    def tensors(self):
+        """The inputs and outputs of each signature: type and shape, None for any size."""
+
+        def described(details):
+            return {
+                name: {
+                    "dtype": np.dtype(tensor["dtype"]).name,
+                    "shape": [int(n) if n >= 0 else None for n in tensor["shape_signature"]],
+                }
+                for name, tensor in sorted(details.items())
+            }
+
+        return {
+            name: {
+                "inputs": described(runner.get_input_details()),
+                "outputs": described(runner.get_output_details()),
+            }
+            for name, runner in self._runners.items()
+        }
+
     def run(self, signature, **inputs):
         """The outputs of a signature, by name."""
         return self._runners[signature](**inputs)

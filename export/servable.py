@@ -15,6 +15,9 @@ from keras_dgm.runs.files import write_json
 from keras_dgm.serving import saved_model
 from keras_dgm.serving.signatures import COLUMNS, DEFAULT
 
+# What people edit.
+SETTINGS = ("models.config", "batching.config", "docker-compose.yml")
+MAX_VERSION = 2**63 - 1
 WARMUP = "tf_serving_warmup_requests"
 REFERENCE = "reference.json"
 WARMUP_ROWS = 4
@@ -31,17 +34,16 @@ def next_version(folder, wanted=None):
     """The version to write: the next free one, or `wanted`.
 
     Raises:
-        ValueError: if `wanted` is there already, or not positive.
+        ValueError: if it is there already, or out of the range of a server's integers.
     """
     found = versions(folder)
-    if wanted is None:
-        return max(found, default=0) + 1
-    if wanted < 1 or wanted in found:
+    version = max(found, default=0) + 1 if wanted is None else wanted
+    if not 1 <= version <= MAX_VERSION or version in found:
         raise ValueError(
-            f"`version` must be a positive integer that {folder} does not hold, "
-            f"got {wanted}; it holds {found}"
+            f"`version` must be an integer from 1 to {MAX_VERSION} that {folder} does not hold, "
+            f"got {version}; it holds {found}"
         )
-    return wanted
+    return version
 
 
 def write_model(folder, source, cases):

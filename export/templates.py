@@ -80,8 +80,8 @@ import tensorflow as tf
 from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
 
 here = Path(__file__).resolve().parent
-inputs = json.loads((here / "predict.json").read_text())["inputs"]
-expected = json.loads((here / "expected.json").read_text())["outputs"]
+inputs = json.loads((here / "predict.json").read_text("utf-8"))["inputs"]
+expected = json.loads((here / "expected.json").read_text("utf-8"))["outputs"]
 
 request = predict_pb2.PredictRequest()
 request.model_spec.name = "@NAME@"

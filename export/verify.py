@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from export import browser, litert, litert_files, reference, runners, servable
+from export import browser, card, litert, litert_files, reference, runners, servable
 from export.runners import LiteRT, VerificationError, operations
 from keras_dgm.runs.files import read_json
 from keras_dgm.serving import personalise
@@ -222,6 +222,7 @@ def bundle(folder):
     marker = read_marker(folder)
     if marker is None:
         raise ValueError(f"`folder` must hold a bundle, got {folder}, which has no {MARKER}")
+    check_sums_of_files(folder)
     models = folder / "servable" / marker["name"]
     largest = []
     for version in servable.versions(models):
@@ -234,6 +235,20 @@ def bundle(folder):
     if (folder / "litert" / "browser").is_dir():
         largest.append(browser.verify(folder / "litert" / "browser"))
     return max(largest)
+
+
+def check_sums_of_files(folder):
+    """Refuse a bundle of which a file is not as its card says.
+
+    Raises:
+        VerificationError: naming it.
+    """
+    described = read_json(folder / card.JSON, missing_ok=True) or {"sha256": {}}
+    there = card.checksums(folder)
+    for name, digest in described["sha256"].items():
+        if there.get(name) != digest:
+            what = "is missing" if name not in there else "is not the file that was exported"
+            raise VerificationError(f"{folder / name} {what}")
 
 
 def read_marker(folder):
