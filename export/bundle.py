@@ -19,9 +19,10 @@ def write(source, output, version=None):
 
         servable/NAME/VERSION/   for TF Serving, beside the versions that are there
         litert/                  LiteRT files, card.json, labels.txt, browser/
-        models.config, batching.config, docker-compose.yml, examples/
-                                 what was edited of the first three stays, with the new one beside
-                                 it as NAME.new
+        examples/                requests, and the answers that a server has to give
+        models.config, batching.config, monitoring.config, docker-compose.yml, kubernetes.yml
+                                 what was edited of them stays, with the new one beside it as
+                                 NAME.new
         report.json, report.md   sizes, errors, differences, latencies
         model_card.json, .md     data, labels, error, inputs, signatures, checksums
         bundle.json              marks the folder as a bundle
@@ -38,22 +39,24 @@ def write(source, output, version=None):
     """
     output = Path(output)
     check_output(output, source.name)
-    version = servable.next_version(output / "servable" / source.name, version)
+    models = output / "servable" / source.name
+    version = servable.next_version(models, version)
     work = Workplace(output)
     with work as folder:
-        made = make(source, folder, version)
+        earlier = [v for v in servable.versions(models) if v < version]
+        made = make(source, folder, version, max(earlier, default=None))
         with work.uninterrupted():
             made["kept"] = place(folder, output, source.name, version)
     return made
 
 
-def make(source, folder, version):
-    """Write everything into `folder` and verify it."""
+def make(source, folder, version, stable=None):
+    """Write everything into `folder` and verify it; `stable` is the version before."""
     cases = reference.cases(source)
     model = folder / "servable" / source.name / str(version)
     model.parent.mkdir(parents=True)
     servable.write_model(model, source, cases)
-    servable.write_configuration(folder, source, cases)
+    servable.write_configuration(folder, source, cases, version, stable)
     differences = {"saved_model": verify.saved_model(model, cases)}
 
     files = folder / "litert"

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -13,10 +14,18 @@ from export import reference, templates
 from export.capi import Names
 from keras_dgm.runs.files import write_json
 from keras_dgm.serving import saved_model
-from keras_dgm.serving.signatures import COLUMNS, DEFAULT
+from keras_dgm.serving.signatures import CLASSIFY, COLUMNS, DEFAULT
 
 # What people edit.
-SETTINGS = ("models.config", "batching.config", "docker-compose.yml")
+SETTINGS = (
+    "models.config",
+    "batching.config",
+    "monitoring.config",
+    "docker-compose.yml",
+    "kubernetes.yml",
+)
+# Of TF Serving: that of its messages, with which the tests talk to a bundle.
+IMAGE = "2.21.0"
 MAX_VERSION = 2**63 - 1
 WARMUP = "tf_serving_warmup_requests"
 REFERENCE = "reference.json"
@@ -98,28 +107,43 @@ def signatures(folder):
     }
 
 
-def write_configuration(folder, source, cases):
-    """Write what `docker compose up` and the two example clients need, around `servable/`.
+def write_configuration(folder, source, cases, version, stable=None):
+    """Write what `docker compose up`, Kubernetes and the example clients need, around `servable/`.
 
     The examples are real inputs, with the answer that the server has to give.
+
+    Args:
+        folder: of the bundle.
+        source: a `Source`.
+        cases: of `reference`.
+        version: of the servable, that gets the label `canary`.
+        stable: the version before it, that gets the label `stable`; None: itself.
     """
     folder = Path(folder)
-    examples = folder / "examples"
-    examples.mkdir()
-    fill = templates.filler(name=source.name)
+    dns_name = re.sub("[^a-z0-9]+", "-", source.name.lower()).strip("-") or "model"
+    fill = templates.filler(
+        is_available=templates.IS_AVAILABLE,
+        name=source.name,
+        dns_name=dns_name,
+        version=version,
+        stable=stable or version,
+        image=IMAGE,
+    )
     _write(folder / "models.config", fill(templates.MODELS_CONFIG))
     _write(folder / "batching.config", fill(templates.BATCHING_CONFIG))
+    _write(folder / "monitoring.config", fill(templates.MONITORING_CONFIG))
     _write(folder / "docker-compose.yml", fill(templates.DOCKER_COMPOSE))
+    _write(folder / "kubernetes.yml", fill(templates.KUBERNETES))
+    examples = folder / "examples"
+    examples.mkdir()
     _write(examples / "grpc_client.py", fill(templates.GRPC_CLIENT))
+    _write(examples / "compare.py", fill(templates.COMPARE))
     script = templates.CURL
     default = first(cases, DEFAULT)
-    rows = {key: values[:2] for key, values in default["inputs"].items()}
-    _write_request(examples / "predict.json", {"inputs": _jsonable(rows)})
-    expected = {key: values[:2] for key, values in default["outputs"].items()}
-    write_json(examples / "expected.json", {"outputs": _jsonable(expected)}, indent=None)
+    _write_request(examples / "predict.json", {"inputs": _rows(default["inputs"])})
+    write_answer(examples / "expected.json", default["outputs"])
     if of_columns := first(cases, COLUMNS):
-        rows = {key: values[:2] for key, values in of_columns["inputs"].items()}
-        body = {"signature_name": COLUMNS, "inputs": _jsonable(rows)}
+        body = {"signature_name": COLUMNS, "inputs": _rows(of_columns["inputs"])}
         _write_request(examples / "predict_columns.json", body)
         script += templates.CURL_COLUMNS
     if of_files := first(cases, "image_bytes"):
@@ -128,9 +152,23 @@ def write_configuration(folder, source, cases):
         encoded = {"b64": base64.b64encode(file).decode()}
         body = {"signature_name": "image_bytes", "inputs": {"image_bytes": [encoded]}}
         write_json(examples / "predict_png.json", body, indent=None)
+        write_answer(examples / "expected_png.json", of_files["outputs"], 1)
         script += templates.CURL_PNG
+    if of_examples := first(cases, CLASSIFY) if source.class_names else None:
+        rows = default["inputs"]["images"][:2]
+        body = {"signature_name": CLASSIFY, "examples": [{"x": row.tolist()} for row in rows]}
+        _write_request(examples / "classify.json", body)
+        scores = zip(*_rows(of_examples["outputs"], names=("classes", "scores")), strict=True)
+        result = [[list(pair) for pair in zip(*row, strict=True)] for row in scores]
+        write_json(examples / "expected_classify.json", {"result": result}, indent=None)
+        script += templates.CURL_CLASSIFY
     _write(examples / "curl.sh", fill(script))
     (examples / "curl.sh").chmod(0o755)
+
+
+def write_answer(path, outputs, count=2):
+    """Write the first rows of an answer as REST gives it."""
+    write_json(path, {"outputs": _rows(outputs, count)}, indent=None)
 
 
 def first(cases, signature):
@@ -147,8 +185,14 @@ def _write_request(path, body):
     _write(path, json.dumps(body) + "\n")
 
 
-def _jsonable(arrays):
-    return {
-        key: [v.decode() for v in values] if values.dtype == object else np.asarray(values).tolist()
-        for key, values in arrays.items()
+def _rows(arrays, count=2, names=None):
+    """The first rows of arrays as JSON can hold them, by name, or in the order of `names`."""
+
+    def plain(values):
+        return values.decode() if isinstance(values, bytes) else values
+
+    found = {
+        key: [[plain(v) for v in row] if isinstance(row, list) else plain(row) for row in rows]
+        for key, rows in ((k, np.asarray(v)[:count].tolist()) for k, v in arrays.items())
     }
+    return found if names is None else [found[name] for name in names]

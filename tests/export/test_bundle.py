@@ -40,7 +40,8 @@ def test_the_bundle_holds_what_people_need(bundle):
     names = {path.name for path in bundle.iterdir()}
     assert names == {
         "servable", "litert", "examples", "models.config", "batching.config",
-        "docker-compose.yml", "report.json", "report.md", "bundle.json",
+        "monitoring.config", "docker-compose.yml", "kubernetes.yml",
+        "report.json", "report.md", "bundle.json",
         "model_card.json", "model_card.md",
     }  # fmt: skip
     made = json.loads((bundle / "report.json").read_text())
@@ -62,7 +63,7 @@ def test_the_examples_are_real_and_hold_the_answer(bundle, trained):
         == trained.model.predict(trained.data.x_test[:16], verbose=0)[:2].tolist()
     )
     assert (examples / "image.png").read_bytes().startswith(b"\x89PNG")
-    for script in ("grpc_client.py",):
+    for script in ("grpc_client.py", "compare.py"):
         compile((examples / script).read_text(), script, "exec")
     subprocess.run(["sh", "-n", examples / "curl.sh"], check=True)
 
