@@ -72,10 +72,9 @@ TEST = [
     *EXPORT,
     "grpcio>=1.70",
     "hypothesis>=6.100",
-    "min-tfs-client>=1.0.2",  # clients of TF Serving that nobody here wrote
     "mypy>=1.15",
     "openvino>=2025.4",  # a second engine for what is exported
-    "ovmsclient>=2023.1",
+    "ovmsclient>=2023.1",  # a client of TF Serving that nobody here wrote
     "playwright>=1.50",  # drives Chromium for the page of the export
     "pytest>=8",
     "pytest-xdist>=3.6",

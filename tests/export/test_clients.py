@@ -1,4 +1,7 @@
-"""Clients of TF Serving that nobody here wrote talk to a bundle, each in a process of its own."""
+"""Clients of TF Serving that nobody here wrote talk to a bundle, each in a process of its own.
+
+min-tfs-client is none of them: its wheel puts modules of its own in the place of TensorFlow's.
+"""
 
 import json
 import subprocess
@@ -19,14 +22,6 @@ status = client.get_model_status("digits")
 assert status[1]["state"] == "AVAILABLE", status
 assert list(client.get_model_metadata("digits", 1)["inputs"]) == ["images"]
 answer = client.predict({"images": x}, "digits")
-""",
-    "min-tfs-client": """
-from min_tfs_client.requests import TensorServingClient
-from min_tfs_client.tensors import tensor_proto_to_ndarray
-client = TensorServingClient(host="127.0.0.1", port=port, credentials=None)
-assert client.model_status_request("digits").model_version_status[0].state == 30
-response = client.predict_request("digits", {"images": x}, model_version=1)
-answer = {name: tensor_proto_to_ndarray(t) for name, t in response.outputs.items()}
 """,
 }
 BEFORE = """
