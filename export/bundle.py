@@ -104,7 +104,7 @@ def measured(folder, source, x, y, expected):
         try:
             rows.append(measure.litert_file(file, source, x, y, expected))
         except measure.TooInaccurate as reason:
-            if file.stem.rpartition("_")[2] not in litert.FORMATS[1:]:
+            if file.stem.rpartition("_")[2] not in (*litert.FORMATS[1:], litert.INTEGERS):
                 raise
             file.unlink()
             left_out.append(f"left out: {reason}")
@@ -114,7 +114,8 @@ def measured(folder, source, x, y, expected):
 def report_order(file):
     """The kind of a LiteRT file, then its precision, as `litert.FORMATS` has them."""
     stem, _, precision = file.stem.partition("_")
-    return stem, litert.FORMATS.index(precision) if precision in litert.FORMATS else 0
+    order = (*litert.FORMATS, litert.INTEGERS)
+    return stem, order.index(precision) if precision in order else 0
 
 
 def calibration(source):

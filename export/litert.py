@@ -18,6 +18,8 @@ from keras_dgm.serving import Endpoint
 
 SUFFIX = ".tflite"
 FORMATS = ("float32", "float16", "dynamic", "int8")
+# int8 throughout, inputs and outputs too, for devices that compute no floats.
+INTEGERS = "integers"
 # What int8 files compute in float: probabilities, whose 256 steps would not do for many classes,
 # and what tells valid rows from others, of which int8 has no notion.
 FLOAT_OPERATIONS = (
@@ -64,12 +66,15 @@ class Functions:
         Args:
             path: of the file.
             names: of the functions.
-            precision: one of `FORMATS`.
-            samples: for int8, the inputs [N, ...] by signature and name that calibrate it.
+            precision: one of `FORMATS`, or `INTEGERS`.
+            samples: for int8 and integers, the inputs [N, ...] by signature and name that
+                calibrate it.
             variables: whether the functions change variables.
         """
-        if precision not in FORMATS:
-            raise ValueError(f"`precision` must be one of {FORMATS}, got {precision!r}")
+        if precision not in (*FORMATS, INTEGERS):
+            raise ValueError(
+                f"`precision` must be one of {(*FORMATS, INTEGERS)}, got {precision!r}"
+            )
         with quiet():
             converter = tf.lite.TFLiteConverter.from_saved_model(
                 self._folder.name, signature_keys=names
@@ -80,11 +85,13 @@ class Functions:
                 converter.optimizations = [tf.lite.Optimize.DEFAULT]
             if precision == "float16":
                 converter.target_spec.supported_types = [tf.float16]
-            if precision == "int8":
+            if precision in ("int8", INTEGERS):
                 if not samples:
-                    raise ValueError("`samples` must be given for int8, got none")
+                    raise ValueError(f"`samples` must be given for {precision}, got none")
                 converter.representative_dataset = lambda: _calibration(names, samples)
                 converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+            if precision == INTEGERS:
+                converter.inference_input_type = converter.inference_output_type = tf.int8
             try:
                 content = eight_bits(converter) if precision == "int8" else converter.convert()
             except Exception as error:  # the converter's own has no public name

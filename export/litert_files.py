@@ -17,6 +17,7 @@ PERSONALISE = "personalise.tflite"
 def write(folder, source, calibration):
     """Write the files of a model.
 
+    `classify_integers.tflite` of a classifier takes and gives int8, by the scales in its tensors.
     `model_PRECISION.tflite` has all endpoints that LiteRT can compute, a file named after the first
     of them that one alone (`classify_int8.tflite` of a classifier), `personalise.tflite` those by
     which a classifier learns on, where there are any. Inputs and outputs are named as in the
@@ -35,6 +36,10 @@ def write(folder, source, calibration):
         for stem, names in {"model": list(endpoints), default: [default]}.items():
             for precision in litert.FORMATS:
                 functions.write(folder / f"{stem}_{precision}.tflite", names, precision, samples)
+    if source.class_names:
+        with litert.Functions({default: endpoints[default]}) as functions:
+            file = folder / f"{default}_{litert.INTEGERS}{litert.SUFFIX}"
+            functions.write(file, [default], litert.INTEGERS, samples)
     learning = source.model.personalisation(finite_softplus)
     if learning:
         with litert.Functions(learning) as functions:

@@ -340,7 +340,10 @@ def test_every_kind_of_model_becomes_a_bundle(kind, tmp_path, capsys):
 
     assert cli.main(["bundle", str(tmp_path / "model.keras"), *options]) == 0
     assert cli.main(["verify", str(tmp_path / "out")]) == 0
-    assert ("test error –" in capsys.readouterr().out) == (kind == "M1")
+    told = capsys.readouterr().out
+    assert ("test error –" in told) == (kind == "M1")
+    assert ("left out: personalise.tflite: the classifier" in told) == ("own" in kind)
+    assert (tmp_path / "out" / "litert" / "classify_integers.tflite").exists() == (kind != "M1")
 
 
 def test_files_of_too_few_bits_are_left_out_and_others_fail(tmp_path, monkeypatch):

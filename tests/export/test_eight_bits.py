@@ -26,8 +26,11 @@ def many(tmp_path_factory):
 
     endpoints = {"classify": Endpoint(classify, (Features("images", (D,)),))}
     path = tmp_path_factory.mktemp("litert") / "classify_int8.tflite"
+    samples = {"classify": {"images": X}}
     with litert.Functions(litert_files.guarded(endpoints)) as functions:
-        functions.write(path, ["classify"], "int8", {"classify": {"images": X}})
+        functions.write(path, ["classify"], "int8", samples)
+    with litert.Functions(endpoints) as functions:
+        functions.write(path.with_stem("integers"), ["classify"], litert.INTEGERS, samples)
     return LiteRT(path), lambda x: classify(x)["probabilities"].numpy()
 
 
@@ -53,6 +56,24 @@ def test_a_strange_row_is_nan_in_int8_and_the_others_are_answered(many, value):
     assert np.isnan(found["probabilities"][1]).all()
     alone = file.run("classify", images=X[:3:2])["probabilities"]
     np.testing.assert_allclose(found["probabilities"][::2], alone, atol=1e-6)
+
+
+def test_a_file_of_integers_holds_no_floats(many):
+    file = many[0].file.with_stem("integers")
+    (tensor,) = LiteRT(file)._interpreter.get_input_details()
+    assert tensor["dtype"] == np.int8 and not {"FLOAT32", "FLOAT16"} & runners.tensor_types(file)
+    assert "FLOAT32" in runners.tensor_types(many[0].file)
+
+
+def test_values_survive_as_integers_to_half_a_step():
+    tensor = {"dtype": np.int8, "quantization": (np.float32(0.02), -3)}
+    values = np.linspace(-2, 2, 50, dtype=np.float32)
+    integers = runners.to_integers(values, tensor)
+
+    assert integers.dtype == np.int8
+    np.testing.assert_allclose(runners.from_integers(integers, tensor), values, atol=0.0101)
+    of_floats = {"dtype": np.float32, "quantization": (0.0, 0)}
+    assert runners.to_integers(values, of_floats) is values
 
 
 def test_no_float_becomes_int8_for_nothing(many):
