@@ -36,7 +36,7 @@ def test_the_card_says_what_is_in_the_bundle(bundle, trained, saved_model):
     low, high = made["error"]["interval"]
     y = trained.data.y_test
     error = np.mean(trained.model.predict(trained.data.x_test, verbose=0).argmax(1) != y)
-    assert low < made["error"]["error"] == pytest.approx(error) < high
+    assert made["error"]["error"] == pytest.approx(error) and low < error < high
     assert made["inputs"]["images"]["seen"] == {"min": 0.0, "max": 1.0, "missing": 0.0}
     assert set(made["signatures"]) == set(servable.signatures(saved_model))
     default = made["signatures"]["serving_default"]
