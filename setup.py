@@ -46,6 +46,9 @@ FIGURES = ["matplotlib>=3.9"]
 # Tables of one's own: CSV, TSV and Parquet files, and frames.
 TABLES = ["pandas>=2.2", "pyarrow>=18"]
 
+# `model.export(path, format="onnx")`, which is Keras' own.
+ONNX = ["onnx>=1.19", "tf2onnx>=1.17"]
+
 # CUDA's libraries for TensorFlow, on Linux.
 GPU = ["tensorflow[and-cuda]>=2.21,<3"]
 
@@ -81,13 +84,17 @@ DOCS = [
 TEST = [
     *TRAIN,
     *EXPORT,
+    *ONNX,
     "grpcio>=1.70",
     "hypothesis>=6.100",
     "mypy>=1.15",
+    "onnxruntime>=1.20",
     "openvino>=2025.4",  # a second engine for what is exported
+    "ovmsclient>=2023.1",  # a client of TF Serving that nobody here wrote
     "playwright>=1.50",  # drives Chromium for the page of the export
     "pytest>=8",
     "pytest-xdist>=3.6",
+    "pyyaml>=6",
     "ruff>=0.12",
 ]
 
@@ -106,6 +113,7 @@ setup(
         "data": DATA,
         "figures": FIGURES,
         "tables": TABLES,
+        "onnx": ONNX,
         "gpu": GPU,
         "train": TRAIN,
         "export": EXPORT,

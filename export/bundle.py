@@ -1,13 +1,13 @@
 """Writes a bundle: everything is made and verified in a temporary folder, then moved into place."""
 
-import contextlib
 import errno
+import hashlib
 import os
 import shutil
-import tempfile
 from pathlib import Path
 
-from export import browser, litert, litert_files, measure, reference, report, servable, verify
+from export import browser, card, litert, litert_files, measure, reference, report, servable, verify
+from export.workplace import Workplace, content
 from keras_dgm.runs.files import write_json
 
 FORMAT = 1
@@ -19,8 +19,12 @@ def write(source, output, version=None):
 
         servable/NAME/VERSION/   for TF Serving, beside the versions that are there
         litert/                  LiteRT files, card.json, labels.txt, browser/
-        models.config, batching.config, docker-compose.yml, examples/
+        examples/                requests, and the answers that a server has to give
+        models.config, batching.config, monitoring.config, docker-compose.yml, kubernetes.yml
+                                 what was edited of them stays, with the new one beside it as
+                                 NAME.new
         report.json, report.md   sizes, errors, differences, latencies
+        model_card.json, .md     data, labels, error, inputs, signatures, checksums
         bundle.json              marks the folder as a bundle
 
     Args:
@@ -35,42 +39,57 @@ def write(source, output, version=None):
     """
     output = Path(output)
     check_output(output, source.name)
-    version = servable.next_version(output / "servable" / source.name, version)
-    with temporary_folder(output) as folder:
-        made = make(source, folder, version)
-        place(folder, output, source.name, version)
+    models = output / "servable" / source.name
+    version = servable.next_version(models, version)
+    work = Workplace(output)
+    with work as folder:
+        earlier = [v for v in servable.versions(models) if v < version]
+        made = make(source, folder, version, max(earlier, default=None))
+        with work.uninterrupted():
+            made["kept"] = place(folder, output, source.name, version)
     return made
 
 
-def make(source, folder, version):
-    """Write everything into `folder` and verify it."""
+def make(source, folder, version, stable=None):
+    """Write everything into `folder` and verify it; `stable` is the version before."""
     cases = reference.cases(source)
     model = folder / "servable" / source.name / str(version)
     model.parent.mkdir(parents=True)
     servable.write_model(model, source, cases)
-    servable.write_configuration(folder, source, cases)
+    servable.write_configuration(folder, source, cases, version, stable)
     differences = {"saved_model": verify.saved_model(model, cases)}
 
     files = folder / "litert"
     files.mkdir()
     litert_files.write(files, source, calibration(source))
     x, y = reference.examples(source, NUM_PERSONALISE)
-    differences["litert"] = verify.litert_folder(files, cases, x, y)
+    differences["litert"], rate = verify.litert_folder(files, cases, x, y)
     if browser.endpoints(source.model):
         (files / "browser").mkdir()
         browser.write_source(files / "browser", source, x, y)
         differences["browser"] = browser.verify(files / "browser")
 
-    x, y, expected = measure.test_set(source, x)
+    test = measure.test_set(source, x)
+    x, y, expected = test
     rows = [measure.saved_model(model, source, x, y, expected)]
     of_files, left_out = measured(files, source, x, y, expected)
     rows += of_files
+    if source.class_names and not (files / litert_files.PERSONALISE).exists():
+        reason = "the classifier does not end in a linear Dense layer"
+        left_out.append(f"left out: {litert_files.PERSONALISE}: {reason}")
     made = report.make(source, version, rows, differences, len(x), y, expected, left_out)
     write_json(folder / "report.json", made)
     (folder / "report.md").write_text(report.table(made) + "\n", encoding="utf-8")
-    card = {row["artifact"]: row for row in rows if row["artifact"].endswith(".tflite")}
-    write_json(files / "card.json", {"name": source.name, "files": card})
-    marker = {"format": FORMAT, "name": source.name, "version": version}
+    write_json(files / "card.json", card.litert_files(files, rows, source, rate))
+    described = card.make(folder, source, version, made, test, rate)
+    write_json(folder / card.JSON, described)
+    (folder / card.MARKDOWN).write_text(card.markdown(described) + "\n", encoding="utf-8")
+    marker = {
+        "format": FORMAT,
+        "name": source.name,
+        "version": version,
+        "settings": {name: digest(folder / name) for name in servable.SETTINGS},
+    }
     write_json(folder / verify.MARKER, marker)
     return made
 
@@ -85,7 +104,7 @@ def measured(folder, source, x, y, expected):
         try:
             rows.append(measure.litert_file(file, source, x, y, expected))
         except measure.TooInaccurate as reason:
-            if file.stem.rpartition("_")[2] not in litert.FORMATS[1:]:
+            if file.stem.rpartition("_")[2] not in (*litert.FORMATS[1:], litert.INTEGERS):
                 raise
             file.unlink()
             left_out.append(f"left out: {reason}")
@@ -95,7 +114,8 @@ def measured(folder, source, x, y, expected):
 def report_order(file):
     """The kind of a LiteRT file, then its precision, as `litert.FORMATS` has them."""
     stem, _, precision = file.stem.partition("_")
-    return stem, litert.FORMATS.index(precision) if precision in litert.FORMATS else 0
+    order = (*litert.FORMATS, litert.INTEGERS)
+    return stem, order.index(precision) if precision in order else 0
 
 
 def calibration(source):
@@ -115,7 +135,7 @@ def check_output(output, name):
     """
     if output.exists() and not output.is_dir():
         raise ValueError(f"`output` must be a folder, got the file {output}")
-    found = sorted(path.name for path in output.iterdir()) if output.exists() else []
+    found = content(output)
     if not found:
         return
     marked = verify.read_marker(output)
@@ -130,29 +150,15 @@ def check_output(output, name):
         raise ValueError(f"`output` holds the bundle of {marked.get('name')!r}, not of {name!r}")
 
 
-@contextlib.contextmanager
-def temporary_folder(output):
-    """A folder beside `output`, on the same file system, gone afterwards."""
-    output.absolute().parent.mkdir(parents=True, exist_ok=True)
-    folder = tempfile.mkdtemp(prefix=f".{output.name}-", dir=output.absolute().parent)
-    try:
-        yield Path(folder)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
 def place(folder, output, name, version):
     """Move a finished bundle to `output`; each part appears there whole.
 
-    A new version of the servable appears first. The other parts replace the earlier ones.
+    A new version of the servable appears first. The other parts replace the earlier ones, but
+    for settings that were edited. Returns the names of the latter.
     """
-    with contextlib.suppress(OSError):
-        os.chmod(folder, 0o755)
-    if not output.exists() or not any(output.iterdir()):
-        os.replace(folder, output)  # an empty folder may be replaced
-        return
     target = output / "servable" / name / str(version)
     target.parent.mkdir(parents=True, exist_ok=True)
+    marked = verify.read_marker(output) or {}
     try:
         os.rename(folder / "servable" / name / str(version), target)
     except OSError as error:
@@ -160,11 +166,31 @@ def place(folder, output, name, version):
             raise ValueError(f"`version` must be free, got {version}: {target} exists") from None
         raise
     shutil.rmtree(folder / "servable")
-    earlier = folder / ".earlier"
+    earlier = folder.parent / "earlier"
     earlier.mkdir()
-    for part in sorted(folder.iterdir()):
-        if part == earlier:
+    kept = []
+    # The marker first: who is killed here leaves a bundle, which the next export completes.
+    parts = sorted(folder.iterdir(), key=lambda part: (part.name != verify.MARKER, part.name))
+    for part in parts:
+        there = output / part.name
+        if part.name in servable.SETTINGS and edited(there, part, marked):
+            kept.append(part.name)
+            os.replace(part, output / f"{part.name}.new")
             continue
-        if (output / part.name).exists():
-            os.rename(output / part.name, earlier / part.name)
-        os.rename(part, output / part.name)
+        if there.exists():
+            os.rename(there, earlier / part.name)
+        os.rename(part, there)
+    return kept
+
+
+def edited(there, new, marked):
+    """Whether a file of settings is neither as an export left it nor as this one would."""
+    if not there.exists():
+        return False
+    written = (marked.get("settings") or {}).get(there.name)
+    return digest(there) not in (written, digest(new))
+
+
+def digest(path):
+    """The SHA-256 of a file, in hexadecimal digits."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()

@@ -47,7 +47,8 @@ class BundleConfig:
     source: Annotated[Path, tyro.conf.Positional]
     """A run folder of `python -m train fit`, or a .keras file."""
     output: Path
-    """The bundle's folder: new or empty, or a bundle that gets another version."""
+    """The bundle's folder: new or empty, or a bundle that gets another version. Edited settings
+    of the latter stay, with the new ones beside them as NAME.new."""
     name: str | None = None
     """Of the servable; by default that of the data set, or of the file."""
     version: int | None = None
@@ -103,6 +104,10 @@ def run_bundle(args):
             f"`output` could not be written, nothing of it is left: {error}"
         ) from error
     print(report.table(made))
+    for name in made["kept"]:
+        print(f"\nkept your {config.output / name}; the one of this export is {name}.new")
+    if made["warnings"]:
+        print("\nthe files answer as Keras does, which is not to say well: see the warnings")
     print(f"\nverified; docker compose -f {config.output}/docker-compose.yml up")
 
 

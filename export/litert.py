@@ -8,13 +8,26 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import flatbuffers
 import keras
 import numpy as np
 import tensorflow as tf
+from ai_edge_litert import schema_py_generated as schema
 
 from keras_dgm.serving import Endpoint
 
+SUFFIX = ".tflite"
 FORMATS = ("float32", "float16", "dynamic", "int8")
+# int8 throughout, inputs and outputs too, for devices that compute no floats.
+INTEGERS = "integers"
+# What int8 files compute in float: probabilities, whose 256 steps would not do for many classes,
+# and what tells valid rows from others, of which int8 has no notion.
+FLOAT_OPERATIONS = (
+    "SOFTMAX", "LOG_SOFTMAX", "SELECT", "SELECT_V2", "EQUAL", "NOT_EQUAL", "LESS", "LESS_EQUAL",
+    "GREATER", "GREATER_EQUAL", "ROUND", "FLOOR", "ABS", "SUB", "DIV",
+)  # fmt: skip
+QUANTIZE = schema.BuiltinOperator.QUANTIZE
+DEQUANTIZE = schema.BuiltinOperator.DEQUANTIZE
 Samples = Mapping[str, Mapping[str, np.ndarray]]
 
 
@@ -53,12 +66,15 @@ class Functions:
         Args:
             path: of the file.
             names: of the functions.
-            precision: one of `FORMATS`.
-            samples: for int8, the inputs [N, ...] by signature and name that calibrate it.
+            precision: one of `FORMATS`, or `INTEGERS`.
+            samples: for int8 and integers, the inputs [N, ...] by signature and name that
+                calibrate it.
             variables: whether the functions change variables.
         """
-        if precision not in FORMATS:
-            raise ValueError(f"`precision` must be one of {FORMATS}, got {precision!r}")
+        if precision not in (*FORMATS, INTEGERS):
+            raise ValueError(
+                f"`precision` must be one of {(*FORMATS, INTEGERS)}, got {precision!r}"
+            )
         with quiet():
             converter = tf.lite.TFLiteConverter.from_saved_model(
                 self._folder.name, signature_keys=names
@@ -69,13 +85,15 @@ class Functions:
                 converter.optimizations = [tf.lite.Optimize.DEFAULT]
             if precision == "float16":
                 converter.target_spec.supported_types = [tf.float16]
-            if precision == "int8":
+            if precision in ("int8", INTEGERS):
                 if not samples:
-                    raise ValueError("`samples` must be given for int8, got none")
+                    raise ValueError(f"`samples` must be given for {precision}, got none")
                 converter.representative_dataset = lambda: _calibration(names, samples)
                 converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+            if precision == INTEGERS:
+                converter.inference_input_type = converter.inference_output_type = tf.int8
             try:
-                content = converter.convert()
+                content = eight_bits(converter) if precision == "int8" else converter.convert()
             except Exception as error:  # the converter's own has no public name
                 raise ValueError(f"{path.name} cannot be converted to LiteRT: {error}") from error
         path.write_bytes(content)
@@ -86,6 +104,56 @@ def _calibration(names: list[str], samples: Samples) -> Iterator[tuple[str, dict
         inputs = samples[name]
         for row in range(len(next(iter(inputs.values())))):
             yield name, {key: values[row : row + 1] for key, values in inputs.items()}
+
+
+def eight_bits(converter: Any) -> bytes:
+    """A file of int8 weights and activations but for `FLOAT_OPERATIONS`; it takes floats."""
+    options = tf.lite.experimental.QuantizationDebugOptions(denylisted_ops=list(FLOAT_OPERATIONS))
+    quantizer = tf.lite.experimental.QuantizationDebugger(
+        converter=converter, debug_options=options
+    )
+    return without_round_trips(quantizer.get_nondebug_quantized_model())
+
+
+def without_round_trips(content: bytes) -> bytes:
+    """A LiteRT file in which no float becomes int8 only to become a float again.
+
+    The quantizer leaves such between two operations in float.
+    """
+    model = schema.ModelT.InitFromPackedBuf(content, 0)
+    codes = [max(c.builtinCode, c.deprecatedBuiltinCode) for c in model.operatorCodes]
+    for index, graph in enumerate(model.subgraphs):
+        made_of: dict[int, int] = {}  # an int8 tensor, of the float one
+        same: dict[int, int] = {}  # a float tensor, and an earlier one of the same numbers
+        for operator in graph.operators:
+            code, (first, *_), (output, *_) = (
+                codes[operator.opcodeIndex], operator.inputs, operator.outputs,
+            )  # fmt: skip
+            if code == QUANTIZE and graph.tensors[first].type == schema.TensorType.FLOAT32:
+                made_of[output] = first
+            if code == DEQUANTIZE and first in made_of:
+                same[output] = made_of[first]
+        for operator in graph.operators:
+            operator.inputs = [same.get(tensor, tensor) for tensor in operator.inputs]
+        graph.outputs = [same.get(tensor, tensor) for tensor in graph.outputs]
+        for signature in model.signatureDefs:
+            if signature.subgraphIndex == index:
+                for output in signature.outputs:
+                    output.tensorIndex = same.get(output.tensorIndex, output.tensorIndex)
+        graph.operators = _used(graph)
+    builder = flatbuffers.Builder()
+    builder.Finish(model.Pack(builder), b"TFL3")
+    return bytes(builder.Output())
+
+
+def _used(graph):
+    """The operators of a graph whose outputs something takes."""
+    used = {*graph.outputs, *(i for operator in graph.operators for i in operator.inputs)}
+    kept = [operator for operator in graph.operators if used & set(operator.outputs)]
+    if len(kept) == len(graph.operators):
+        return kept
+    graph.operators = kept
+    return _used(graph)
 
 
 @contextlib.contextmanager

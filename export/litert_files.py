@@ -1,5 +1,6 @@
 """Which LiteRT files a model gets."""
 
+import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -16,10 +17,11 @@ PERSONALISE = "personalise.tflite"
 def write(folder, source, calibration):
     """Write the files of a model.
 
+    `classify_integers.tflite` of a classifier takes and gives int8, by the scales in its tensors.
     `model_PRECISION.tflite` has all endpoints that LiteRT can compute, a file named after the first
     of them that one alone (`classify_int8.tflite` of a classifier), `personalise.tflite` those by
     which a classifier learns on, where there are any. Inputs and outputs are named as in the
-    SavedModel.
+    SavedModel; a row that breaks a rule gets NaN and `valid` False, in the files of few bits too.
 
     Args:
         folder: an existing one.
@@ -30,10 +32,14 @@ def write(folder, source, calibration):
     endpoints = portable(source.model.endpoints(finite_softplus))
     default = next(iter(endpoints))
     samples = calibrate(endpoints, calibration)
-    with litert.Functions(endpoints) as functions:
+    with litert.Functions(guarded(endpoints)) as functions:
         for stem, names in {"model": list(endpoints), default: [default]}.items():
             for precision in litert.FORMATS:
                 functions.write(folder / f"{stem}_{precision}.tflite", names, precision, samples)
+    if source.class_names:
+        with litert.Functions({default: endpoints[default]}) as functions:
+            file = folder / f"{default}_{litert.INTEGERS}{litert.SUFFIX}"
+            functions.write(file, [default], litert.INTEGERS, samples)
     learning = source.model.personalisation(finite_softplus)
     if learning:
         with litert.Functions(learning) as functions:
@@ -46,6 +52,14 @@ def write(folder, source, calibration):
 def portable(endpoints: Mapping[str, Endpoint]) -> dict[str, Endpoint]:
     """Those that LiteRT can compute."""
     return {name: endpoint for name, endpoint in endpoints.items() if endpoint.portable}
+
+
+def guarded(endpoints: Mapping[str, Endpoint]) -> dict[str, Endpoint]:
+    """The same with blank answers to invalid rows, and `valid`, as the SavedModel has."""
+    return {
+        name: dataclasses.replace(endpoint, function=endpoint.guarded)
+        for name, endpoint in endpoints.items()
+    }
 
 
 def calibrate(endpoints: Mapping[str, Endpoint], x: np.ndarray) -> litert.Samples:

@@ -14,7 +14,7 @@ REPEATS = {1: 200, 64: 50}
 ALLOWED_INCREASE = 0.2
 # Of an output in float16, in units of the largest that Keras gives, or 1.
 ALLOWED_DIFFERENCE = 0.05
-# Of a test set, whose smallness may excuse any increase.
+# Of the examples, which may be generated ones without labels.
 MOST_CHANGED = 0.1
 
 
@@ -102,9 +102,24 @@ def litert_file(file, source, x, y, expected):
             f"{file.name} must differ from Keras by at most {ALLOWED_DIFFERENCE}, got "
             f"{line['max_difference']:.2g}"
         )
+    if source.class_names:
+        check_classes(file.name, found, expected)
     if y is not None:
         check_error(file.name, found, expected, y)
     return line
+
+
+def check_classes(name, found, expected):
+    """Refuse a file that takes too many of the examples for another class than Keras.
+
+    With or without labels.
+    """
+    changed = (found.argmax(1) != expected.argmax(1)).mean()
+    if not changed <= MOST_CHANGED:
+        raise TooInaccurate(
+            f"{name} must not take more than {100 * MOST_CHANGED:.0f} % of the examples for "
+            f"another class than Keras, got {100 * changed:.0f} %"
+        )
 
 
 def check_error(name, found, expected, y):
@@ -114,11 +129,6 @@ def check_error(name, found, expected, y):
     change their class. In a set of 10,000 the 0.2 points decide, in one of 400 this does.
     """
     changed = (found.argmax(1) != expected.argmax(1)).sum()
-    if changed > MOST_CHANGED * len(y):
-        raise TooInaccurate(
-            f"{name} must not take more than {100 * MOST_CHANGED:.0f} % of the test set for "
-            f"another class than Keras, got {100 * changed / len(y):.0f} %"
-        )
     increase = 100 * (error(found, y) - error(expected, y))
     allowed = max(ALLOWED_INCREASE, 200 * np.sqrt(changed) / len(y))
     if increase > allowed:
@@ -126,6 +136,35 @@ def check_error(name, found, expected, y):
             f"{name} must not err over {allowed:.2f} points more often than Keras on the test "
             f"set, got {increase:.2f}"
         )
+
+
+def warnings(expected, y, class_names):
+    """What a verification does not see, in lines: that the model itself knows nothing.
+
+    Args:
+        expected: the Keras model's probabilities, [N, K].
+        y: labels, [N], or None.
+        class_names: K names; none of a model without classes.
+    """
+    if not class_names:
+        return []
+    found = []
+    classes = expected.argmax(1)
+    if len(classes) > 1 and len(class_names) > 1 and (classes == classes[0]).all():
+        name = class_names[classes[0]]
+        found.append(f"warning: the model answers {name!r} to each of {len(classes)} examples")
+    if y is not None:
+        known = y[y >= 0]
+        # Of whoever always answers the most frequent class; and two standard errors.
+        chance = 1 - np.bincount(known).max() / len(known)
+        margin = 2 * np.sqrt(chance * (1 - chance) / len(known))
+        errs = error(expected, y)
+        if errs > chance - margin:
+            found.append(
+                f"warning: the model is no better than chance: it errs on {100 * errs:.1f} % of "
+                f"{len(known)} examples, the most frequent class alone on {100 * chance:.1f} %"
+            )
+    return found
 
 
 def row(name, size, found, expected, y, latency):

@@ -2,7 +2,8 @@
 
 A case is a dict {"signature", "inputs", "outputs"} of NumPy arrays; {"signature", "inputs", "code"}
 where the request must be refused; or without either where the answer must be finite. `outputs` come
-from the Keras model's own methods, never from the exported functions.
+from the Keras model's own methods, never from the exported functions; where every other row of the
+inputs breaks a rule, they are blank in that row.
 """
 
 import numpy as np
@@ -14,6 +15,8 @@ from keras_dgm.serving import table
 from keras_dgm.serving.signatures import CLASSIFY, COLUMNS, DEFAULT
 
 NUM_EXAMPLES = 16
+# What an invalid row is answered with, by the kind of data.
+BLANK = {"f": np.nan, "i": -1, "O": b"", "b": False}
 
 
 def examples(source, count=NUM_EXAMPLES):
@@ -62,28 +65,31 @@ def cases(source):
         signature = DEFAULT if each is endpoint else name
         inputs = {i.name: i.examples(x) for i in each.inputs}
         outputs = named(source, each.reference(*inputs.values()))
-        found.append(case(signature, inputs, outputs, name))
         found += [
-            refused(signature, {**inputs, i.name: tensor})
-            for i in each.inputs
-            for tensor in i.broken(x)
+            case(signature, inputs, outputs, name),
+            case(signature, *none_of(inputs, outputs)),
         ]
-        found += [
-            extreme(signature, {**inputs, i.name: tensor}, name)
-            for i in each.inputs
-            for tensor in i.extreme(x)
-        ]
+        for i in each.inputs:
+            for rows in i.broken(x):
+                mixed, blank = spoiled(inputs, outputs, {i.name: rows})
+                found.append(case(signature, mixed, blank, name))
+            found += [refused(signature, {**inputs, i.name: tensor}) for tensor in i.refused(x)]
+            found += [
+                extreme(signature, {**inputs, i.name: tensor}, name) for tensor in i.extreme(x)
+            ]
     answered = found[0]["outputs"]
-    files = strings([tf_example(row) for row in x])
+    files = {"examples": strings([tf_example(row) for row in x])}
+    junk = {"examples": strings([b"not an example"] * len(x))}
     found += [
         case(DEFAULT, {features.name: x[:1]}, named(source, endpoint.reference(x[:1]))),
-        case("examples", {"examples": files}, answered),
-        refused("examples", {"examples": strings([b"not an example"])}),
+        case("examples", files, answered),
+        case("examples", *none_of(files, answered)),
+        case("examples", *spoiled(files, answered, junk)),
     ]
     if default == CLASSIFY:
         names = np.tile(strings([name.encode() for name in source.class_names]), (len(x), 1))
         scores = {"scores": answered["probabilities"], "classes": names}
-        found.append(case(CLASSIFY, {"inputs": files}, scores))
+        found.append(case(CLASSIFY, {"inputs": files["examples"]}, scores))
     else:
         found.append(case(default, {features.name: x}, answered))
     if source.columns:
@@ -91,24 +97,25 @@ def cases(source):
         entries = {each.name: each.examples(x) for each in of_table}
         found.append(case(COLUMNS, entries, answered))
         found += [
-            refused(COLUMNS, {**entries, each.name: tensor})
+            case(COLUMNS, *spoiled(entries, answered, {each.name: tensor}))
             for each in of_table
             for tensor in each.broken(x)
         ]
     if source.image_shape is not None:
         pixels = np.round(np.clip(x, 0, 1) * 255).astype(np.uint8)
-        pngs = [png(row, source.image_shape) for row in pixels]
+        pngs = {"image_bytes": strings([png(row, source.image_shape) for row in pixels])}
         decoded = named(source, endpoint.reference((pixels / 255).astype(np.float32)))
-        found += [
-            case("image_bytes", {"image_bytes": strings(pngs)}, decoded),
-            refused("image_bytes", {"image_bytes": strings([pngs[0][:40]])}),
-            refused("image_bytes", {"image_bytes": strings([b""])}),
-        ]
+        found += [case("image_bytes", pngs, decoded), case("image_bytes", *none_of(pngs, decoded))]
+        for file in (pngs["image_bytes"][0][:40], b""):
+            cut = {"image_bytes": strings([file] * len(x))}
+            found.append(case("image_bytes", *spoiled(pngs, decoded, cut)))
     return found
 
 
 def named(source, outputs):
-    """What a signature adds to the outputs of an endpoint."""
+    """What a signature adds to the outputs of an endpoint, of valid rows."""
+    rows = len(next(iter(outputs.values())))
+    outputs = {**outputs, "valid": np.ones(rows, bool)}
     if "probabilities" not in outputs:
         return outputs
     y = outputs["probabilities"].argmax(1).astype(np.int32)
@@ -125,6 +132,22 @@ def labelled(cases):
 def case(signature, inputs, outputs, endpoint=None):
     """A request and its answer, of an endpoint as it is or by another way."""
     return {"signature": signature, "inputs": inputs, "outputs": outputs, "endpoint": endpoint}
+
+
+def none_of(inputs, outputs):
+    """The same request without a row, and its answer."""
+    return ({k: v[:0] for k, v in inputs.items()}, {k: v[:0] for k, v in outputs.items()})
+
+
+def spoiled(inputs, outputs, wrong):
+    """The same request with every other row from `wrong` tensors, and its answer."""
+    mixed = {name: np.array(values) for name, values in inputs.items()}
+    for name, values in wrong.items():
+        mixed[name][1::2] = values[1::2]
+    answer = {name: np.array(values) for name, values in outputs.items()}
+    for values in answer.values():
+        values[1::2] = BLANK[values.dtype.kind]
+    return mixed, answer
 
 
 def refused(signature, inputs):

@@ -19,6 +19,7 @@ def make(source, version, rows, differences, count, labels, expected, left_out=(
         "largest_difference_to_keras": differences,
         "artifacts": rows,
         "left_out": list(left_out),
+        "warnings": measure.warnings(expected, labels, source.class_names),
         "threads": 1,
         "versions": {name: _version(name) for name in PACKAGES}
         | {"python": platform.python_version()},
@@ -42,8 +43,8 @@ def table(made):
             f"| {row['artifact']} | {row['bytes'] / 1000:.0f} | {_percent(row['test_error'])} "
             f"| {row['max_difference']:.1e} | {' | '.join(times)} |"
         )
-    left_out = [f"\n{line}" for line in made["left_out"]]
-    return "\n".join([*lines, *left_out])
+    remarks = [f"\n{line}" for line in [*made["left_out"], *made["warnings"]]]
+    return "\n".join([*lines, *remarks])
 
 
 def _percent(value):

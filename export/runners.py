@@ -74,10 +74,34 @@ class LiteRT:
         self._runners = {
             name: self._interpreter.get_signature_runner(name) for name in self.signatures
         }
+        self._details = {
+            name: (runner.get_input_details(), runner.get_output_details())
+            for name, runner in self._runners.items()
+        }
+
+    def tensors(self):
+        """The inputs and outputs of each signature: type and shape, None for any size."""
+
+        def described(details):
+            return {
+                name: {
+                    "dtype": np.dtype(tensor["dtype"]).name,
+                    "shape": [int(n) if n >= 0 else None for n in tensor["shape_signature"]],
+                }
+                for name, tensor in sorted(details.items())
+            }
+
+        return {
+            name: {"inputs": described(given), "outputs": described(made)}
+            for name, (given, made) in self._details.items()
+        }
 
     def run(self, signature, **inputs):
-        """The outputs of a signature, by name."""
-        return self._runners[signature](**inputs)
+        """The outputs of a signature, by name; of a file of integers, by its scales."""
+        given, made = self._details[signature]
+        sent = {name: to_integers(values, given[name]) for name, values in inputs.items()}
+        outputs = self._runners[signature](**sent)
+        return {name: from_integers(values, made[name]) for name, values in outputs.items()}
 
     def run_all(self, signature, batch_size=500, **inputs):
         """The same for many rows, in batches."""
@@ -87,6 +111,29 @@ class LiteRT:
             for i in range(0, count, batch_size)
         ]
         return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+
+def to_integers(values, tensor):
+    """Floats as a tensor of int8 holds them; as they are for one of floats."""
+    if tensor["dtype"] != np.int8 or values.dtype.kind != "f":
+        return values
+    scale, zero = tensor["quantization"]
+    return np.clip(np.round(values / scale) + zero, -128, 127).astype(np.int8)
+
+
+def from_integers(values, tensor):
+    """Undoes `to_integers`."""
+    if tensor["dtype"] != np.int8:
+        return values
+    scale, zero = tensor["quantization"]
+    return ((values.astype(np.int32) - zero) * np.float32(scale)).astype(np.float32)
+
+
+def tensor_types(file):
+    """The names of the types of the tensors in a LiteRT file."""
+    names = {v: k for k, v in vars(schema.TensorType).items() if isinstance(v, int)}
+    model = schema.ModelT.InitFromPackedBuf(Path(file).read_bytes(), 0)
+    return {names[tensor.type] for graph in model.subgraphs for tensor in graph.tensors}
 
 
 def matrices(file):

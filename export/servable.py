@@ -2,6 +2,7 @@
 
 import base64
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -13,8 +14,19 @@ from export import reference, templates
 from export.capi import Names
 from keras_dgm.runs.files import write_json
 from keras_dgm.serving import saved_model
-from keras_dgm.serving.signatures import COLUMNS
+from keras_dgm.serving.signatures import CLASSIFY, COLUMNS, DEFAULT
 
+# What people edit.
+SETTINGS = (
+    "models.config",
+    "batching.config",
+    "monitoring.config",
+    "docker-compose.yml",
+    "kubernetes.yml",
+)
+# Of TF Serving: that of its messages, with which the tests talk to a bundle.
+IMAGE = "2.21.0"
+MAX_VERSION = 2**63 - 1
 WARMUP = "tf_serving_warmup_requests"
 REFERENCE = "reference.json"
 WARMUP_ROWS = 4
@@ -31,17 +43,16 @@ def next_version(folder, wanted=None):
     """The version to write: the next free one, or `wanted`.
 
     Raises:
-        ValueError: if `wanted` is there already, or not positive.
+        ValueError: if it is there already, or out of the range of a server's integers.
     """
     found = versions(folder)
-    if wanted is None:
-        return max(found, default=0) + 1
-    if wanted < 1 or wanted in found:
+    version = max(found, default=0) + 1 if wanted is None else wanted
+    if not 1 <= version <= MAX_VERSION or version in found:
         raise ValueError(
-            f"`version` must be a positive integer that {folder} does not hold, "
-            f"got {wanted}; it holds {found}"
+            f"`version` must be an integer from 1 to {MAX_VERSION} that {folder} does not hold, "
+            f"got {version}; it holds {found}"
         )
-    return wanted
+    return version
 
 
 def write_model(folder, source, cases):
@@ -61,7 +72,7 @@ def warmup(folder, name, cases):
     for signature, method in methods.items():
         if method != tf.saved_model.PREDICT_METHOD_NAME:
             continue
-        case = next((c for c in cases if c["signature"] == signature and "outputs" in c), None)
+        case = first(cases, signature)
         if case is None:  # Nothing to hold it against.
             continue
         log = prediction_log_pb2.PredictionLog()
@@ -96,49 +107,92 @@ def signatures(folder):
     }
 
 
-def write_configuration(folder, source, cases):
-    """Write what `docker compose up` and the two example clients need, around `servable/`.
+def write_configuration(folder, source, cases, version, stable=None):
+    """Write what `docker compose up`, Kubernetes and the example clients need, around `servable/`.
 
     The examples are real inputs, with the answer that the server has to give.
+
+    Args:
+        folder: of the bundle.
+        source: a `Source`.
+        cases: of `reference`.
+        version: of the servable, that gets the label `canary`.
+        stable: the version before it, that gets the label `stable`; None: itself.
     """
-    examples = Path(folder, "examples")
+    folder = Path(folder)
+    dns_name = re.sub("[^a-z0-9]+", "-", source.name.lower()).strip("-") or "model"
+    fill = templates.filler(
+        is_available=templates.IS_AVAILABLE,
+        name=source.name,
+        dns_name=dns_name,
+        version=version,
+        stable=stable or version,
+        image=IMAGE,
+    )
+    _write(folder / "models.config", fill(templates.MODELS_CONFIG))
+    _write(folder / "batching.config", fill(templates.BATCHING_CONFIG))
+    _write(folder / "monitoring.config", fill(templates.MONITORING_CONFIG))
+    _write(folder / "docker-compose.yml", fill(templates.DOCKER_COMPOSE))
+    _write(folder / "kubernetes.yml", fill(templates.KUBERNETES))
+    examples = folder / "examples"
     examples.mkdir()
-    fill = templates.filler(name=source.name)
-    Path(folder, "models.config").write_text(fill(templates.MODELS_CONFIG))
-    Path(folder, "batching.config").write_text(fill(templates.BATCHING_CONFIG))
-    Path(folder, "docker-compose.yml").write_text(fill(templates.DOCKER_COMPOSE))
-    (examples / "grpc_client.py").write_text(fill(templates.GRPC_CLIENT))
-    curl = examples / "curl.sh"
-    curl.write_text(fill(templates.CURL))
-    default = next(c for c in cases if c["signature"] == "serving_default")
-    rows = {key: values[:2] for key, values in default["inputs"].items()}
-    _write_request(examples / "predict.json", {"inputs": _jsonable(rows)})
-    expected = {key: values[:2] for key, values in default["outputs"].items()}
-    write_json(examples / "expected.json", {"outputs": _jsonable(expected)}, indent=None)
-    for case in cases:
-        if case["signature"] == COLUMNS and "outputs" in case:
-            rows = {key: values[:2] for key, values in case["inputs"].items()}
-            body = {"signature_name": COLUMNS, "inputs": _jsonable(rows)}
-            _write_request(examples / "predict_columns.json", body)
-            curl.write_text(fill(templates.CURL + templates.CURL_COLUMNS))
-    for case in cases:
-        if case["signature"] == "image_bytes" and "outputs" in case:
-            file = case["inputs"]["image_bytes"][0]
-            (examples / "image.png").write_bytes(file)
-            encoded = {"b64": base64.b64encode(file).decode()}
-            body = {"signature_name": "image_bytes", "inputs": {"image_bytes": [encoded]}}
-            write_json(examples / "predict_png.json", body, indent=None)
-            curl.write_text(fill(templates.CURL + templates.CURL_PNG))
-    curl.chmod(0o755)
+    _write(examples / "grpc_client.py", fill(templates.GRPC_CLIENT))
+    _write(examples / "compare.py", fill(templates.COMPARE))
+    script = templates.CURL
+    default = first(cases, DEFAULT)
+    _write_request(examples / "predict.json", {"inputs": _rows(default["inputs"])})
+    write_answer(examples / "expected.json", default["outputs"])
+    if of_columns := first(cases, COLUMNS):
+        body = {"signature_name": COLUMNS, "inputs": _rows(of_columns["inputs"])}
+        _write_request(examples / "predict_columns.json", body)
+        script += templates.CURL_COLUMNS
+    if of_files := first(cases, "image_bytes"):
+        file = of_files["inputs"]["image_bytes"][0]
+        (examples / "image.png").write_bytes(file)
+        encoded = {"b64": base64.b64encode(file).decode()}
+        body = {"signature_name": "image_bytes", "inputs": {"image_bytes": [encoded]}}
+        write_json(examples / "predict_png.json", body, indent=None)
+        write_answer(examples / "expected_png.json", of_files["outputs"], 1)
+        script += templates.CURL_PNG
+    if of_examples := first(cases, CLASSIFY) if source.class_names else None:
+        rows = default["inputs"]["images"][:2]
+        body = {"signature_name": CLASSIFY, "examples": [{"x": row.tolist()} for row in rows]}
+        _write_request(examples / "classify.json", body)
+        scores = zip(*_rows(of_examples["outputs"], names=("classes", "scores")), strict=True)
+        result = [[list(pair) for pair in zip(*row, strict=True)] for row in scores]
+        write_json(examples / "expected_classify.json", {"result": result}, indent=None)
+        script += templates.CURL_CLASSIFY
+    _write(examples / "curl.sh", fill(script))
+    (examples / "curl.sh").chmod(0o755)
+
+
+def write_answer(path, outputs, count=2):
+    """Write the first rows of an answer as REST gives it."""
+    write_json(path, {"outputs": _rows(outputs, count)}, indent=None)
+
+
+def first(cases, signature):
+    """The first case of a signature that has an answer; None where there is none."""
+    return next((c for c in cases if c["signature"] == signature and "outputs" in c), None)
+
+
+def _write(path, text):
+    Path(path).write_text(text, encoding="utf-8")
 
 
 def _write_request(path, body):
     """JSON in which a missing entry is NaN: TF Serving reads it, though JSON has no such number."""
-    path.write_text(json.dumps(body) + "\n", encoding="utf-8")
+    _write(path, json.dumps(body) + "\n")
 
 
-def _jsonable(arrays):
-    return {
-        key: [v.decode() for v in values] if values.dtype == object else np.asarray(values).tolist()
-        for key, values in arrays.items()
+def _rows(arrays, count=2, names=None):
+    """The first rows of arrays as JSON can hold them, by name, or in the order of `names`."""
+
+    def plain(values):
+        return values.decode() if isinstance(values, bytes) else values
+
+    found = {
+        key: [[plain(v) for v in row] if isinstance(row, list) else plain(row) for row in rows]
+        for key, rows in ((k, np.asarray(v)[:count].tolist()) for k, v in arrays.items())
     }
+    return found if names is None else [found[name] for name in names]

@@ -70,6 +70,8 @@ def load(
         data_dir = data_dir or run.data_dir
         seed = run.seed if seed is None else seed
         options = run.options
+        if dataset == run.dataset:
+            options = {"num_labeled": run.num_labeled, **options}
     data = None
     if dataset is not None:
         data = dgm.data.load(dataset, seed=seed or 0, data_dir=data_dir, **options)

@@ -1,66 +1,212 @@
 """The text files around a servable; `@NAME@` stands for its name."""
 
+# The two newest versions are loaded. A request without a label gets the newest; for a canary, send
+# most with the label `stable` and some with `canary`; to go back, point both at the older version.
 MODELS_CONFIG = """\
 model_config_list {
   config {
     name: "@NAME@"
-    base_path: "/models/@NAME@"
+    base_path: "/bundle/servable/@NAME@"
     model_platform: "tensorflow"
+    model_version_policy { latest { num_versions: 2 } }
+    version_labels { key: "stable" value: @STABLE@ }
+    version_labels { key: "canary" value: @VERSION@ }
   }
 }
 """
 
-# A lone request waits a millisecond at most for others to share a matrix product with.
+# http://HOST:8501/monitoring/prometheus/metrics
+MONITORING_CONFIG = """\
+prometheus_config {
+  enable: true
+  path: "/monitoring/prometheus/metrics"
+}
+"""
+
 BATCHING_CONFIG = """\
-max_batch_size { value: 64 }
+# The most rows of a request; more than fit into a batch are computed in pieces.
+max_batch_size { value: 16384 }
+enable_large_batch_splitting { value: true }
+max_execution_batch_size { value: 64 }
+# A lone request waits a millisecond at most for others to share a matrix product with.
 batch_timeout_micros { value: 1000 }
 max_enqueued_batches { value: 1000 }
 num_batch_threads { value: 2 }
 """
 
+# Asks for the model's status without curl, which the image lacks.
+IS_AVAILABLE = (
+    "exec 3<>/dev/tcp/127.0.0.1/8501 && "
+    "printf 'GET /v1/models/@NAME@ HTTP/1.0\\r\\n\\r\\n' >&3 && grep -q AVAILABLE <&3"
+)
+
+# Settings are read from a folder, for a file mounted alone is not seen to be replaced.
 DOCKER_COMPOSE = """\
 # docker compose up, then examples/curl.sh or python examples/grpc_client.py
 services:
   serving:
-    image: ${TF_SERVING_IMAGE:-tensorflow/serving:latest}
+    image: ${TF_SERVING_IMAGE:-tensorflow/serving:@IMAGE@}
+    restart: unless-stopped
     ports:
       - "127.0.0.1:8500:8500" # gRPC
-      - "127.0.0.1:8501:8501" # REST
+      - "127.0.0.1:8501:8501" # REST, and /monitoring/prometheus/metrics
     volumes:
-      - ./servable:/models:ro
-      - ./models.config:/config/models.config:ro
-      - ./batching.config:/config/batching.config:ro
+      - ./:/bundle:ro
     # The image's own entry point serves one model and reads no configuration file.
     entrypoint:
       - tensorflow_model_server
       - --port=8500
       - --rest_api_port=8501
-      - --model_config_file=/config/models.config
+      - --model_config_file=/bundle/models.config
       - --model_config_file_poll_wait_seconds=60
+      - --allow_version_labels_for_unavailable_models=true
       - --enable_batching=true
-      - --batching_parameters_file=/config/batching.config
+      - --batching_parameters_file=/bundle/batching.config
+      - --monitoring_config_file=/bundle/monitoring.config
+    healthcheck:
+      test:
+        - CMD
+        - bash
+        - -c
+        - >-
+          @IS_AVAILABLE@
+      interval: 10s
+      timeout: 5s
+      retries: 3
+      start_period: 30s
+    deploy:
+      resources:
+        limits:
+          cpus: "2"
+          memory: 1g
+"""
+
+# As the compose file, with two replicas.
+KUBERNETES = """\
+# kubectl apply -f kubernetes.yml, where the claim @DNS_NAME@-bundle holds the bundle's folder.
+apiVersion: apps/v1
+kind: Deployment
+metadata:
+  name: @DNS_NAME@
+spec:
+  replicas: 2
+  selector:
+    matchLabels: {app: @DNS_NAME@}
+  template:
+    metadata:
+      labels: {app: @DNS_NAME@}
+      annotations:
+        prometheus.io/scrape: "true"
+        prometheus.io/port: "8501"
+        prometheus.io/path: /monitoring/prometheus/metrics
+    spec:
+      containers:
+        - name: serving
+          image: tensorflow/serving:@IMAGE@
+          command:
+            - tensorflow_model_server
+            - --port=8500
+            - --rest_api_port=8501
+            - --model_config_file=/bundle/models.config
+            - --model_config_file_poll_wait_seconds=60
+            - --allow_version_labels_for_unavailable_models=true
+            - --enable_batching=true
+            - --batching_parameters_file=/bundle/batching.config
+            - --monitoring_config_file=/bundle/monitoring.config
+          ports:
+            - {name: grpc, containerPort: 8500}
+            - {name: rest, containerPort: 8501}
+          readinessProbe: &status
+            exec:
+              command:
+                - bash
+                - -c
+                - >-
+                  @IS_AVAILABLE@
+            periodSeconds: 10
+            timeoutSeconds: 5
+          startupProbe:
+            <<: *status
+            failureThreshold: 30
+          livenessProbe:
+            tcpSocket: {port: rest}
+          resources:
+            requests: {cpu: 500m, memory: 256Mi}
+            limits: {cpu: "2", memory: 1Gi}
+          volumeMounts:
+            - {name: bundle, mountPath: /bundle, readOnly: true}
+      volumes:
+        - name: bundle
+          persistentVolumeClaim: {claimName: @DNS_NAME@-bundle, readOnly: true}
+---
+apiVersion: v1
+kind: Service
+metadata:
+  name: @DNS_NAME@
+spec:
+  selector: {app: @DNS_NAME@}
+  ports:
+    - {name: grpc, port: 8500, targetPort: grpc}
+    - {name: rest, port: 8501, targetPort: rest}
 """
 
 CURL = """\
 #!/bin/sh
-# Two examples of the test set; expected.json holds the answer.
-set -e
+# Ask the server for examples of the test set by REST, and compare with the expected answers.
+# curl.sh [HOST:PORT]; needs curl and python3.
+set -eu
 cd "$(dirname "$0")"
 server=${1:-127.0.0.1:8501}
-curl --fail-with-body -sS -d @predict.json "http://$server/v1/models/@NAME@:predict"
+ask() { # METHOD REQUEST EXPECTED
+    echo "$2"
+    answer=$(curl --fail-with-body -sS -d "@$2" "http://$server/v1/models/@NAME@:$1")
+    printf '%s' "$answer" | python3 compare.py "$3"
+}
+ask predict predict.json expected.json
 """
-
-CURL_COLUMNS = """\
-echo
-# The same rows by the names of their columns.
-curl --fail-with-body -sS -d @predict_columns.json "http://$server/v1/models/@NAME@:predict"
-"""
-
 CURL_PNG = """\
-echo
-# The first of them as a PNG file, base64 in JSON.
-curl --fail-with-body -sS -d @predict_png.json "http://$server/v1/models/@NAME@:predict"
+ask predict predict_png.json expected_png.json # a PNG file, base64 in JSON
 """
+CURL_COLUMNS = """\
+ask predict predict_columns.json expected.json # the same rows by the names of their columns
+"""
+CURL_CLASSIFY = """\
+ask classify classify.json expected_classify.json # the Classify API, which takes features by name
+"""
+
+COMPARE = '''\
+"""Compare a server's answer with the expected one, to 1e-5.
+
+python3 compare.py EXPECTED.json <answer
+"""
+
+import json
+import math
+import sys
+
+
+def differ(found, expected, place="answer"):
+    """What is not as expected, in a line; None where all is."""
+    if isinstance(expected, dict):
+        if set(found) != set(expected):
+            return f"{place} has {sorted(found)}, not {sorted(expected)}"
+        pairs = [(found[key], value, f"{place}.{key}") for key, value in expected.items()]
+    elif isinstance(expected, list):
+        if len(found) != len(expected):
+            return f"{place} has {len(found)} items, not {len(expected)}"
+        pairs = [(f, e, f"{place}[{i}]") for i, (f, e) in enumerate(zip(found, expected))]
+    elif isinstance(expected, float):
+        same = math.isclose(found, expected, rel_tol=1e-5, abs_tol=1e-5)
+        return None if same else f"{place} is {found}, not {expected}"
+    else:
+        return None if found == expected else f"{place} is {found!r}, not {expected!r}"
+    return next(filter(None, (differ(*pair) for pair in pairs)), None)
+
+
+with open(sys.argv[1], encoding="utf-8") as file:
+    problem = differ(json.load(sys.stdin), json.load(file))
+sys.exit(problem and f"not as expected: {problem}")
+'''
 
 GRPC_CLIENT = '''\
 """Ask the server for two examples of the test set and compare with the expected answer.
@@ -77,8 +223,8 @@ import tensorflow as tf
 from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
 
 here = Path(__file__).resolve().parent
-inputs = json.loads((here / "predict.json").read_text())["inputs"]
-expected = json.loads((here / "expected.json").read_text())["outputs"]
+inputs = json.loads((here / "predict.json").read_text("utf-8"))["inputs"]
+expected = json.loads((here / "expected.json").read_text("utf-8"))["outputs"]
 
 request = predict_pb2.PredictRequest()
 request.model_spec.name = "@NAME@"

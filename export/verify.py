@@ -4,14 +4,18 @@ from pathlib import Path
 
 import numpy as np
 
-from export import browser, litert, litert_files, reference, runners, servable
-from export.runners import LiteRT, VerificationError, operations
+from export import browser, card, litert, litert_files, reference, runners, servable
+from export.runners import LiteRT, VerificationError, operations, tensor_types
 from keras_dgm.runs.files import read_json
+from keras_dgm.serving import personalise
 
 MARKER = "bundle.json"
 TOLERANCE = 1e-5
+SUM_TOLERANCE = 1e-3
 STATEFUL = {"READ_VARIABLE", "ASSIGN_VARIABLE", "VAR_HANDLE", "CALL_ONCE"}
 ADAPTATION_STEPS = 30
+# Tried one after the other; wide layers need smaller ones.
+ADAPTATION_RATES = (personalise.LEARNING_RATE, 0.01, 0.002)
 
 
 def saved_model(folder, cases):
@@ -39,7 +43,10 @@ def saved_model(folder, cases):
 
 
 def litert_folder(folder, cases, examples, labels):
-    """Every LiteRT file in a folder; the largest difference of the float32 ones to Keras.
+    """Every LiteRT file in a folder.
+
+    Returns the largest difference of the float32 ones to Keras, and the step size with which the
+    personalisation learns; None where there is none, or too few labels to tell.
 
     Args:
         folder: that `litert_files.write` wrote.
@@ -52,21 +59,25 @@ def litert_folder(folder, cases, examples, labels):
     files = sorted(Path(folder).glob("*.tflite"))
     if not files:
         raise VerificationError(f"{folder} holds no LiteRT file")
-    largest = 0.0
+    largest, rate = 0.0, None
     for file in files:
         builtin, custom = operations(file)
         if custom:
             raise VerificationError(f"{file.name} needs operations that LiteRT lacks: {custom}")
         if file.name == litert_files.PERSONALISE:
-            personalisation(file, cases, examples, labels)
+            rate = personalisation(file, cases, examples, labels)
             continue
         if builtin & STATEFUL:
             raise VerificationError(f"{file.name} holds variables: {builtin & STATEFUL}")
         model = LiteRT(file)
-        no_nan(model, cases)
+        if file.stem.endswith(litert.INTEGERS):
+            if floats := tensor_types(file) & {"FLOAT32", "FLOAT16", "FLOAT64"}:
+                raise VerificationError(f"{file.name} must hold no floats, got {floats}")
+            continue  # Its classes are held against Keras' where its error is measured.
+        finite_where_valid(model, cases)
         if file.stem.endswith(litert.FORMATS[0]):
             largest = max(largest, litert_answers(model, cases))
-    return largest
+    return largest, rate
 
 
 def litert_answers(model, cases):
@@ -81,12 +92,33 @@ def litert_answers(model, cases):
     return largest
 
 
-def no_nan(model, cases):
-    """No signature of a file answers NaN or an infinity to a request far from all data."""
+def finite_where_valid(model, cases):
+    """Every signature of a file tells valid rows from others, of which alone the answers are NaN.
+
+    Probabilities sum to 1, however few bits the file has.
+    """
     for case in cases:
         name = case.get("endpoint")
-        if name in model.signatures and "outputs" not in case:
-            check_finite(model.run(name, **case["inputs"]), f"{model.file.name}, {name}")
+        if name not in model.signatures:
+            continue
+        where = f"{model.file.name}, {name}"
+        outputs = model.run(name, **case["inputs"])
+        valid = outputs["valid"]
+        if "outputs" in case and not np.array_equal(valid, case["outputs"]["valid"]):
+            raise VerificationError(f"{where}: must tell invalid rows apart, got {valid}")
+        check_finite({key: values[valid] for key, values in outputs.items()}, where)
+        for key, values in outputs.items():
+            if values.dtype.kind == "f" and not np.isnan(values[~valid]).all():
+                raise VerificationError(f"{where}, {key}: must be NaN in invalid rows")
+        check_sums(outputs, where)
+
+
+def check_sums(outputs, where):
+    """Refuse probabilities of valid rows that do not sum to 1."""
+    if "probabilities" in outputs:
+        sums = outputs["probabilities"][outputs["valid"]].sum(axis=1)
+        if not (np.abs(sums - 1) <= SUM_TOLERANCE).all():
+            raise VerificationError(f"{where}: probabilities must sum to 1, got {sums}")
 
 
 def check_finite(outputs, where):
@@ -99,6 +131,9 @@ def check_finite(outputs, where):
 def personalisation(file, cases, examples, labels):
     """The adapting file infers as Keras does, learns from a shifted writer, and can be reset.
 
+    What it cannot learn from leaves its weights alone. Returns the first of `ADAPTATION_RATES` with
+    which it learns; None where there are too few labels.
+
     Raises:
         VerificationError: if it does not lower the loss on held-out examples.
     """
@@ -108,25 +143,43 @@ def personalisation(file, cases, examples, labels):
     case = next(c for c in cases if c["signature"] == "serving_default" and "outputs" in c)
     expected = {"probabilities": case["outputs"]["probabilities"]}
     compare(model.run("infer", **case["inputs"]), expected, file.name)
+    refuses_to_learn(model, case["inputs"]["images"])
 
     known = labels >= 0
     x, y = np.roll(examples[known], 1, axis=1), labels[known]
     if len(x) < 20:
-        return
+        return None
     weights = model.run("get_weights")
-    learning_rate = np.float32(4 / len(weights["kernel"]))
     half = len(x) // 2
     before = cross_entropy(model, x[half:], y[half:])
-    for _ in range(ADAPTATION_STEPS):
-        model.run("train", images=x[:half], class_id=y[:half], learning_rate=learning_rate)
-    after = cross_entropy(model, x[half:], y[half:])
-    if not after < before:
-        raise VerificationError(
-            f"{file.name} must lower the loss on held-out examples, got {before} -> {after}"
-        )
-    model.run("set_weights", **weights)
-    if cross_entropy(model, x[half:], y[half:]) != before:
-        raise VerificationError(f"{file.name}: set_weights does not undo training")
+    for rate in ADAPTATION_RATES:
+        for _ in range(ADAPTATION_STEPS):
+            model.run("train", images=x[:half], class_id=y[:half], learning_rate=np.float32(rate))
+        after = cross_entropy(model, x[half:], y[half:])
+        model.run("set_weights", **weights)
+        if cross_entropy(model, x[half:], y[half:]) != before:
+            raise VerificationError(f"{file.name}: set_weights does not undo training")
+        if after < before:
+            return rate
+    raise VerificationError(
+        f"{file.name} must lower the loss on held-out examples, got {before} -> {after}"
+    )
+
+
+def refuses_to_learn(model, x):
+    """Refuse an adapting file that learns from what is none of its inputs."""
+    y, rate = np.zeros(len(x), np.int32), np.float32(0.05)
+    before = model.run("get_weights")
+    for what, images, class_id, learning_rate in (
+        ("infinite images", np.full_like(x, np.inf), y, rate),
+        ("classes that there are not", x, y - 1, rate),
+        ("a rate of NaN", x, y, np.float32(np.nan)),
+    ):
+        told = model.run("train", images=images, class_id=class_id, learning_rate=learning_rate)
+        after = model.run("get_weights")
+        same = all(np.array_equal(before[name], after[name]) for name in before)
+        if not same or told["examples"] != 0:
+            raise VerificationError(f"{model.file.name} must not learn from {what}")
 
 
 def cross_entropy(model, x, y):
@@ -152,14 +205,18 @@ def compare(outputs, expected, where):
             if not (found == wanted).all():
                 raise VerificationError(f"{where}, {name}: {found}, not {wanted}")
             continue
-        difference = np.abs(np.float64(found) - wanted)
+        blank = np.isnan(wanted)
+        if not np.isnan(found[blank]).all():
+            raise VerificationError(f"{where}, {name}: must be NaN in invalid rows, got {found}")
+        found, wanted = np.float64(found[~blank]), wanted[~blank]
+        difference = np.abs(found - wanted)
         allowed = TOLERANCE * np.maximum(1, np.abs(wanted))
         if not (difference <= allowed).all():  # NaN fails
             raise VerificationError(
                 f"{where}, {name}: must differ from Keras by at most {TOLERANCE}, "
                 f"got {difference.max()}"
             )
-        largest = max(largest, float(difference.max()))
+        largest = max(largest, float(difference.max(initial=0)))
     return largest
 
 
@@ -169,6 +226,7 @@ def bundle(folder):
     marker = read_marker(folder)
     if marker is None:
         raise ValueError(f"`folder` must hold a bundle, got {folder}, which has no {MARKER}")
+    check_sums_of_files(folder)
     models = folder / "servable" / marker["name"]
     largest = []
     for version in servable.versions(models):
@@ -176,10 +234,25 @@ def bundle(folder):
         cases = reference.load(model / "assets.extra" / servable.REFERENCE)
         largest.append(saved_model(model, cases))
         if version == marker["version"]:
-            largest.append(litert_folder(folder / "litert", cases, *reference.labelled(cases)))
+            of_files, _ = litert_folder(folder / "litert", cases, *reference.labelled(cases))
+            largest.append(of_files)
     if (folder / "litert" / "browser").is_dir():
         largest.append(browser.verify(folder / "litert" / "browser"))
     return max(largest)
+
+
+def check_sums_of_files(folder):
+    """Refuse a bundle of which a file is not as its card says.
+
+    Raises:
+        VerificationError: naming it.
+    """
+    described = read_json(folder / card.JSON, missing_ok=True) or {"sha256": {}}
+    there = card.checksums(folder)
+    for name, digest in described["sha256"].items():
+        if there.get(name) != digest:
+            what = "is missing" if name not in there else "is not the file that was exported"
+            raise VerificationError(f"{folder / name} {what}")
 
 
 def read_marker(folder):

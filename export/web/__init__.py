@@ -11,7 +11,7 @@ from typing import Annotated
 import tyro
 
 from export import verify
-from export.bundle import temporary_folder
+from export.workplace import Workplace, content
 from keras_dgm.runs.files import read_json, write_json
 
 HERE = Path(__file__).parent
@@ -74,16 +74,20 @@ def write(folder, output):
     model = browser_files(folder)
     runtime = runtime_files()
     check_output(output)
-    with temporary_folder(output) as parent:
-        page = parent / "page"
-        shutil.copytree(HERE / "page", page)
+    work = Workplace(output)
+    with work as page:
+        shutil.copytree(HERE / "page", page, dirs_exist_ok=True)
         for name, file in {**model, **runtime}.items():
             (page / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(file, page / name)
         write_json(page / MARKER, {"bundle": folder.resolve().name})
-        if output.exists():
-            os.rename(output, parent / "earlier")
-        os.rename(page, output)
+        with work.uninterrupted():
+            earlier = page.parent / "earlier"
+            earlier.mkdir()
+            for name in content(output):
+                os.rename(output / name, earlier / name)
+            for part in page.iterdir():
+                os.rename(part, output / part.name)
 
 
 def browser_files(folder):
@@ -138,7 +142,7 @@ def check_output(output):
     """Refuse what is not new, empty, or a page."""
     if output.exists() and not output.is_dir():
         raise ValueError(f"`output` must be a folder, got the file {output}")
-    if output.exists() and any(output.iterdir()) and not (output / MARKER).is_file():
+    if content(output) and not (output / MARKER).is_file():
         raise ValueError(
             f"`output` must be a new or empty folder, or hold a page, got {output}, "
             f"which has no {MARKER}"

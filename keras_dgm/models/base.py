@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -231,32 +232,47 @@ class DeepGenerativeModel(TrainableModel):
         self,
         filepath: Any,
         format: str = "tf_saved_model",
-        *args: Any,
+        *,
         class_names: Any = None,
         image_shape: Any = None,
         columns: Sequence[Column] = (),
-        **kwargs: Any,
+        verbose: bool | None = None,
+        overwrite: bool = False,
     ) -> None:
         """Write a SavedModel with the signatures of `keras_dgm.serving.signatures`.
 
         Args:
-            filepath: the folder to write.
-            format: as of `keras.Model.export`, which does all but `"tf_saved_model"`.
-            class_names: K names for the answers of a classifier; None: the model's own, or the
-                numbers from 0.
-            image_shape: the (height, width) or (height, width, channels) of an example, for a
-                signature that takes PNG and JPEG files; None: there is none.
-            columns: of a table, `Dataset.columns`, for the signature that takes each by its name.
+            filepath: the folder, or, with another format, the file to write.
+            format: as of `keras.Model.export`, which writes all but `"tf_saved_model"`: what the
+                model answers when it is called, without names and rules.
+            class_names: of a SavedModel, K names for the answers of a classifier; None: the model's
+                own, or the numbers from 0.
+            image_shape: of a SavedModel, the (height, width) or (height, width, channels) of an
+                example, for a signature that takes PNG and JPEG files; None: there is none.
+            columns: of a SavedModel, of a table, `Dataset.columns`, for the signature that takes
+                each by its name.
+            verbose: of other formats, whether the path is printed; None: Keras decides.
+            overwrite: whether what is at `filepath` may be replaced.
+
+        Raises:
+            ValueError: if something is at `filepath`, or an argument is not of the format.
         """
-        if format != "tf_saved_model":
-            return super().export(filepath, format, *args, **kwargs)
-        if args or kwargs:
+        path = Path(filepath)
+        there = any(path.iterdir()) if path.is_dir() else path.exists()
+        if there and not overwrite:
+            raise ValueError(f"`filepath` must be new, or `overwrite` be True, got {filepath}")
+        if format == "tf_saved_model":
+            class_names = class_names or self.class_names
+            saved_model.write(filepath, self, class_names, image_shape, columns)
+            return
+        if class_names or image_shape or columns:
             raise ValueError(
-                "`export` of a SavedModel takes class_names, image_shape and columns, "
-                f"got {args or kwargs}"
+                "`class_names`, `image_shape` and `columns` must be given for a SavedModel alone, "
+                f"got format {format!r}"
             )
-        class_names = class_names or self.class_names
-        saved_model.write(filepath, self, class_names, image_shape, columns)
+        self.check_built()
+        self(tf.zeros([1, self.input_dim]))  # Keras exports what has been called.
+        super().export(str(filepath), format, verbose=verbose)
 
     def get_config(self) -> dict[str, Any]:
         return {

@@ -33,16 +33,20 @@ class Input:
         shape = [rows, *self.shape] if self.batched else self.shape
         return tf.TensorSpec(shape, self.dtype, self.name)
 
-    def check(self, tensor: tf.Tensor) -> tf.Tensor:
-        """The tensor, refused when the graph runs unless it keeps the rules."""
-        return inputs.checked_count(tensor, self.name)
+    def valid(self, tensor: tf.Tensor) -> tf.Tensor:
+        """Which rows of a tensor keep the rules, booleans [B]."""
+        return tf.ones(tf.shape(tensor)[:1], tf.bool)
 
     def examples(self, x: np.ndarray) -> np.ndarray:
         """Rows to verify with, as many as x [N, D] has."""
         raise NotImplementedError
 
     def broken(self, x: np.ndarray) -> list[np.ndarray]:
-        """Tensors that break a rule and must be refused."""
+        """Tensors like `examples` of which every row breaks a rule."""
+        return []
+
+    def refused(self, x: np.ndarray) -> list[np.ndarray]:
+        """Tensors that are not of its shape, which a server refuses."""
         return []
 
     def extreme(self, x: np.ndarray) -> list[np.ndarray]:
@@ -67,16 +71,18 @@ class Features(Input):
         """Whether NaN is a missing entry, not a mistake."""
         return bool(np.all(self.accepts(tf.fill([1, *self.shape], np.float32(np.nan)))))
 
-    def check(self, tensor):
-        return inputs.checked(super().check(tensor), self.name, self.accepts, self.rule)
+    def valid(self, tensor):
+        return tf.reduce_all(self.accepts(tensor), axis=-1)
 
     def examples(self, x):
         return x
 
     def broken(self, x):
         strange = [np.full_like(x, value) for value in (np.nan, np.inf)]
-        refused = [rows for rows in strange if not np.all(self.accepts(tf.constant(rows)))]
-        return [*refused, x[:0], x[:, :-1]]
+        return [rows for rows in strange if not np.any(self.valid(tf.constant(rows)))]
+
+    def refused(self, x):
+        return [x[:, :-1]]
 
     def extreme(self, x):
         values = np.array([-1e4, -1, 0, 1, 1e4], np.float32)
@@ -96,27 +102,32 @@ class ClassId(Input):
     dtype: tf.DType = tf.int32
     num_classes: int = 0
 
-    def check(self, tensor):
-        rule = f"be integers from 0 to {self.num_classes - 1}"
-        return inputs.checked(super().check(tensor), self.name, self.is_class, rule)
+    @property
+    def rule(self) -> str:
+        """What they must be, in words."""
+        return f"be integers from 0 to {self.num_classes - 1}"
 
-    def is_class(self, y):
-        """Which are."""
-        return (y >= 0) & (y < self.num_classes)
+    def valid(self, tensor):
+        return (tensor >= 0) & (tensor < self.num_classes)
 
     def examples(self, x):
         return (np.arange(len(x)) % self.num_classes).astype(np.int32)
 
     def broken(self, x):
-        return [np.full(len(x), self.num_classes, np.int32)]
+        return [np.full(len(x), y, np.int32) for y in (self.num_classes, -1)]
 
 
 @dataclasses.dataclass(frozen=True)
 class Latent(Input):
     """Latent variables, [B, Z]; N(0, I) is their prior."""
 
-    def check(self, tensor):
-        return inputs.checked(super().check(tensor), self.name, tf.math.is_finite, "be finite")
+    rule: str = "be finite"
+
+    def valid(self, tensor):
+        return tf.reduce_all(tf.math.is_finite(tensor), axis=-1)
+
+    def broken(self, x):
+        return [np.full((len(x), *self.shape), np.nan, np.float32)]
 
     def examples(self, x):
         z = np.random.default_rng(0).standard_normal((len(x), *self.shape))
@@ -157,10 +168,21 @@ class Endpoint:
         """Of the inputs."""
         return [each.spec(rows) for each in self.inputs]
 
-    def checked(self, *tensors: tf.Tensor) -> dict[str, tf.Tensor]:
-        """The function, its inputs refused where they break a rule."""
+    def guarded(self, *tensors: tf.Tensor, readable: Any = True) -> dict[str, tf.Tensor]:
+        """The function, where its inputs keep their rules; and which rows do, `valid` [B].
+
+        Elsewhere its outputs are NaN, -1 or empty: a row answers for itself alone.
+
+        Args:
+            tensors: the inputs, by position.
+            readable: booleans [B], which rows were read at all.
+        """
         pairs = zip(self.inputs, tensors, strict=True)
-        return self.function(*(each.check(tensor) for each, tensor in pairs))
+        kept = tf.stack([each.valid(tensor) for each, tensor in pairs])
+        valid = tf.reduce_all(kept, axis=0) & readable
+        outputs = self.function(*(inputs.keep_rows(tensor, valid) for tensor in tensors))
+        blanked = {name: inputs.blank_rows(values, valid) for name, values in outputs.items()}
+        return {**blanked, "valid": valid}
 
 
 def draw(seed: tf.Tensor, latent_dim: int) -> tf.Tensor:

@@ -3,19 +3,26 @@
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 
+from keras_dgm.serving import inputs
 from keras_dgm.serving.deployed import DeployedM2
 from keras_dgm.serving.endpoint import ClassId, Endpoint, Features, Input
+
+# The step size to begin with: of 5 examples a class, 100 steps.
+LEARNING_RATE = 0.05
 
 
 def endpoints(deployed: DeployedM2, features: Features, class_id: ClassId) -> dict[str, Endpoint]:
     """What changes and reads the last layer; nothing unless it is a linear Dense layer.
 
     `train` makes one step of gradient descent on the mean of -log q(y|x) over `images` [B, D] and
-    `class_id` [B], with the step size `learning_rate` [], and returns the `loss` before it.
+    `class_id` [B], with the step size `learning_rate` [], and returns the `loss` before it and of
+    how many `examples` it is the mean: of those that keep the rules of the inputs. Without one, or
+    with a rate that is no finite number above 0, the weights stay, `examples` is 0 and `loss` NaN.
     `infer` maps `images` to `probabilities`; `get_weights` returns `kernel` [H, K] and `bias`
-    [K]; `set_weights` takes and returns them.
+    [K]; `set_weights` takes them, unless one is not finite, and returns those that now hold.
     """
     *body, last = deployed.classifier.stages
     if not (isinstance(last, keras.layers.Dense) and last.activation is keras.activations.linear):
@@ -33,23 +40,33 @@ def endpoints(deployed: DeployedM2, features: Features, class_id: ClassId) -> di
         return {"probabilities": tf.nn.softmax(hidden(images) @ kernel + bias)}
 
     def train(images, y, learning_rate):
-        h = hidden(images)  # [B, H]
+        valid = features.valid(images) & class_id.valid(y)
+        usable = (learning_rate > 0) & (learning_rate < np.inf)  # NaN is neither.
+        count = tf.where(usable, tf.reduce_sum(tf.cast(valid, tf.float32)), 0.0)
+        weight = tf.cast(valid, tf.float32) / tf.maximum(count, 1)  # [B]
+        h = hidden(inputs.keep_rows(images, valid))  # [B, H]
         log_probs = tf.nn.log_softmax(h @ kernel + bias)  # [B, K]
         target = tf.one_hot(y, last.units)
-        loss = -tf.reduce_mean(tf.reduce_sum(target * log_probs, -1))
+        loss = -tf.reduce_sum(weight[:, None] * target * log_probs)
         # The gradient of the loss with respect to the logits, [B, K].
-        gradient = (tf.exp(log_probs) - target) / tf.cast(tf.shape(h)[0], tf.float32)
-        kernel.assign_sub(learning_rate * tf.matmul(h, gradient, transpose_a=True))
-        bias.assign_sub(learning_rate * tf.reduce_sum(gradient, 0))
-        return {"loss": loss}
+        gradient = weight[:, None] * (tf.exp(log_probs) - target)
+        step = tf.where(usable, learning_rate, 0.0)
+        kernel.assign_sub(step * tf.matmul(h, gradient, transpose_a=True))
+        bias.assign_sub(step * tf.reduce_sum(gradient, 0))
+        return {
+            "loss": tf.where(count > 0, loss, np.nan),
+            "examples": tf.cast(count, tf.int32),
+        }
 
     def get_weights():
         return {"kernel": kernel.read_value(), "bias": bias.read_value()}
 
     def set_weights(new_kernel, new_bias):
-        kernel.assign(new_kernel)
-        bias.assign(new_bias)
-        return {"kernel": new_kernel, "bias": new_bias}
+        finite = tf.reduce_all(tf.math.is_finite(new_kernel))
+        finite &= tf.reduce_all(tf.math.is_finite(new_bias))
+        kernel.assign(tf.where(finite, new_kernel, kernel))
+        bias.assign(tf.where(finite, new_bias, bias))
+        return get_weights()
 
     def tensor(name: str, shape: Any) -> Input:
         return Input(name, tuple(shape), batched=False)

@@ -36,26 +36,12 @@ def write(path, model, class_names=None, image_shape=None, columns=()):
     # It finds the variables by itself; tracking their layers as well would store them twice.
     archive = keras.export.ExportArchive()
     with tempfile.TemporaryDirectory(prefix="labels-") as folder:
-        labels = None
         if class_names:
             file = Path(folder, LABELS)
             file.write_text("".join(f"{name}\n" for name in class_names), encoding="utf-8")
-            by_number = tf.lookup.StaticHashTable(
-                tf.lookup.TextFileInitializer(
-                    str(file),
-                    tf.int64,
-                    tf.lookup.TextFileIndex.LINE_NUMBER,
-                    tf.string,
-                    tf.lookup.TextFileIndex.WHOLE_LINE,
-                ),
-                default_value="",
-            )
-            archive.track(by_number)
-
-            def labels(y):
-                return by_number.lookup(tf.cast(y, tf.int64))
-
-        for name, (function, inputs) in signatures(endpoints, labels, image_shape, columns).items():
+            archive.track(tf.saved_model.Asset(str(file)))
+        found = signatures(endpoints, class_names, image_shape, columns)
+        for name, (function, inputs) in found.items():
             archive.add_endpoint(name, function, input_signature=inputs)
         archive.write_out(str(path), verbose=False)
     finish(Path(path, "saved_model.pb"), table.column_inputs(columns, model.features_input()))

@@ -23,7 +23,7 @@ class Signature(NamedTuple):
 
 def signatures(
     endpoints: Mapping[str, Endpoint],
-    labels: Callable,
+    class_names: Sequence[str] = (),
     image_shape: tuple[int, ...] | None = None,
     columns: Sequence[Column] = (),
 ) -> dict[str, Signature]:
@@ -38,11 +38,14 @@ def signatures(
     | `classify` | a classifier | `inputs`, as `examples` | `classes`, `scores` [B, K] |
     | the other endpoints | | their own | their own |
 
-    Beside `probabilities` [B, K], an endpoint puts out `class_id` and `label` [B].
+    Each but `classify` puts out `valid` [B] too: a row that breaks a rule of an input, or cannot be
+    read, is False there, NaN in floats, -1 in `class_id`, empty in `label`; the other rows of its
+    batch are answered. Beside `probabilities` [B, K], an endpoint puts out `class_id` and `label`
+    [B].
 
     Args:
         endpoints: of a model.
-        labels: a function from integers [...] to names [...], for those of a classifier.
+        class_names: K names, of a classifier.
         image_shape: (height, width) or (height, width, channels); None for tables, which have
             no `image_bytes`.
         columns: of a table, the D of the features; by default there is no `columns`.
@@ -58,35 +61,42 @@ def signatures(
         if "probabilities" not in outputs:
             return outputs
         y = tf.argmax(outputs["probabilities"], -1, output_type=tf.int32)
-        return {**outputs, "class_id": y, "label": labels(y)}
+        y = tf.where(outputs["valid"], y, -1)
+        # A constant: a table of the runtime's would keep other engines from reading it.
+        return {**outputs, "class_id": y, "label": tf.gather(["", *class_names], y + 1)}
 
-    def parsed(examples):
-        return features.check(inputs.parse_examples(examples, features.shape[0]))
+    def answer(x, readable):
+        return named(default.guarded(x, readable=readable))
+
+    def answer_examples(examples):
+        return answer(*inputs.parse_examples(examples, features.shape[0]))
 
     def ranked(examples):
-        scores = default.function(parsed(examples))["probabilities"]
-        y = tf.range(tf.shape(scores)[-1])[None] + tf.zeros_like(scores, tf.int32)
-        return {"classes": labels(y), "scores": scores}
+        scores = answer_examples(examples)["probabilities"]
+        names = tf.broadcast_to(tf.constant(class_names), tf.shape(scores))
+        return {"classes": names, "scores": scores}
 
     def signature(endpoint):
-        return Signature(lambda *tensors: named(endpoint.checked(*tensors)), endpoint.specs())
+        def checked(*tensors):
+            pairs = zip(tensors, endpoint.specs(), strict=True)
+            # A session feeds tensors of any shape.
+            return named(endpoint.guarded(*(tf.ensure_shape(t, s.shape) for t, s in pairs)))
+
+        return Signature(checked, endpoint.specs())
 
     found = {DEFAULT: signature(default)}
     if image_shape is not None:
         found["image_bytes"] = Signature(
-            lambda files: named(default.function(inputs.decode_images(files, image_shape))),
+            lambda files: answer(*inputs.decode_images(files, image_shape)),
             [tf.TensorSpec([None], tf.string, "image_bytes")],
         )
     if columns:
         of_table = table.column_inputs(columns, features)
         found[COLUMNS] = Signature(
-            lambda *tensors: named(default.function(table.encode(of_table, tensors))),
+            lambda *tensors: answer(*table.encode(of_table, tensors)),
             [each.spec() for each in of_table],
         )
-    found["examples"] = Signature(
-        lambda examples: named(default.function(parsed(examples))),
-        [tf.TensorSpec([None], tf.string, "examples")],
-    )
+    found["examples"] = Signature(answer_examples, [tf.TensorSpec([None], tf.string, "examples")])
     found |= {name: signature(endpoint) for name, endpoint in endpoints.items()}
     if CLASSIFY in endpoints:
         found[CLASSIFY] = Signature(ranked, [tf.TensorSpec([None], tf.string, "inputs")])

@@ -10,7 +10,6 @@ import numpy as np
 import tensorflow as tf
 
 from keras_dgm.data.columns import Column
-from keras_dgm.serving import inputs
 from keras_dgm.serving.endpoint import Features, Input
 
 MISSING = ", or missing"
@@ -60,9 +59,17 @@ class ColumnInput(Input):
         code = tf.cast(tf.argmax(same, axis=-1), tf.float32)
         return tf.where(tf.reduce_any(same, axis=-1), code, np.nan)
 
-    def check(self, tensor):
-        rule = RULES[self.column.kind] + (MISSING if self.missing else "")
-        return inputs.checked(super().check(tensor), self.name, self._accepts, rule)
+    @property
+    def rule(self) -> str:
+        """What the entries must be, in words."""
+        return RULES[self.column.kind] + (MISSING if self.missing else "")
+
+    def valid(self, tensor):
+        encoded = self.encode(tensor)
+        there = tf.math.is_finite(encoded)
+        if self.column.kind == "count":
+            there &= (encoded >= 0) & (encoded == tf.round(encoded))
+        return there | (encoded != encoded) if self.missing else there
 
     def examples(self, x):
         codes = x[:, self.index]
@@ -81,13 +88,6 @@ class ColumnInput(Input):
         if not self.missing:
             wrong = [*wrong, b"" if self.dtype == tf.string else np.nan]
         return [np.full_like(examples, entry) for entry in wrong]
-
-    def _accepts(self, entries):
-        encoded = self.encode(entries)
-        there = tf.math.is_finite(encoded)
-        if self.column.kind == "count":
-            there &= (encoded >= 0) & (encoded == tf.round(encoded))
-        return there | (encoded != encoded) if self.missing else there
 
 
 def column_inputs(columns: Sequence[Column], features: Features) -> list[ColumnInput]:
@@ -116,7 +116,11 @@ def column_inputs(columns: Sequence[Column], features: Features) -> list[ColumnI
     ]
 
 
-def encode(columns: Sequence[ColumnInput], tensors: Sequence[tf.Tensor]) -> tf.Tensor:
-    """Features [B, D] of the entries of each column, [B], which are checked."""
-    pairs = zip(columns, tensors, strict=True)
-    return tf.stack([each.encode(each.check(entries)) for each, entries in pairs], axis=1)
+def encode(
+    columns: Sequence[ColumnInput], tensors: Sequence[tf.Tensor]
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Features [B, D] of the entries of each column, [B]; and which rows are valid, [B]."""
+    pairs = list(zip(columns, tensors, strict=True))
+    valid = tf.stack([each.valid(entries) for each, entries in pairs])
+    features = tf.stack([each.encode(entries) for each, entries in pairs], axis=1)
+    return features, tf.reduce_all(valid, axis=0)

@@ -50,7 +50,7 @@ def saved_model(bundle):
 def quick(monkeypatch):
     """Bundles of a SavedModel alone: no LiteRT file, nothing measured."""
     monkeypatch.setattr(litert_files, "write", lambda *_: None)
-    monkeypatch.setattr(verify, "litert_folder", lambda *_: 0.0)
+    monkeypatch.setattr(verify, "litert_folder", lambda *_: (0.0, None))
     monkeypatch.setattr(browser, "write_source", lambda *_: None)
     monkeypatch.setattr(browser, "verify", lambda *_: 0.0)
     row = {"artifact": "SavedModel", "bytes": 1, "test_error": None, "max_difference": 0.0}

@@ -1,4 +1,4 @@
-"""TF Serving's PredictionService over the C library: the official messages, an own server."""
+"""TF Serving's services by its official messages, in an own server: batched, or the C library."""
 
 import contextlib
 from concurrent import futures
@@ -10,24 +10,39 @@ from tensorflow.core.protobuf import saved_model_pb2
 from tensorflow_serving.apis import (
     classification_pb2,
     get_model_metadata_pb2,
+    get_model_status_pb2,
+    model_service_pb2_grpc,
     predict_pb2,
     prediction_service_pb2_grpc,
 )
 
 from export import capi, servable
+from tests.export.batching import Batched, read
 
 # capi.Status.code is one of gRPC's.
 CODES = {code.value[0]: code for code in grpc.StatusCode}
 
 
-class Service(prediction_service_pb2_grpc.PredictionServiceServicer):
-    """Answers as `tensorflow_model_server` does, for one version of one model."""
+class Service(
+    prediction_service_pb2_grpc.PredictionServiceServicer,
+    model_service_pb2_grpc.ModelServiceServicer,
+):
+    """Answers as `tensorflow_model_server` does, for one version of one model.
 
-    def __init__(self, folder, name):
+    Args:
+        folder: of the SavedModel, named by its version.
+        name: of the model.
+        batching: a `batching.config`; without one each request is run alone, by the C library.
+    """
+
+    def __init__(self, folder, name, batching=None):
         found = servable.signatures(folder)
         self.name, self.version = name, int(folder.name)
         self.methods = {key: method for key, (_, method) in found.items()}
-        self.servable = capi.Servable(folder, {key: names for key, (names, _) in found.items()})
+        if batching is None:
+            self.servable = capi.Servable(folder, {key: names for key, (names, _) in found.items()})
+        else:
+            self.servable = Batched(folder, read(batching))
         content = saved_model_pb2.SavedModel.FromString((folder / "saved_model.pb").read_bytes())
         self.signature_def = content.meta_graphs[0].signature_def
 
@@ -41,7 +56,7 @@ class Service(prediction_service_pb2_grpc.PredictionServiceServicer):
             outputs = self.servable.run(signature, inputs)
             response = predict_pb2.PredictResponse(model_spec=self.spec(signature))
             for key, value in outputs.items():
-                response.outputs[key].CopyFrom(tf.make_tensor_proto(value))
+                response.outputs[key].CopyFrom(typed(value))
             return response
 
     def Classify(self, request, context):
@@ -68,6 +83,14 @@ class Service(prediction_service_pb2_grpc.PredictionServiceServicer):
             response.metadata["signature_def"].Pack(found)
             return response
 
+    def GetModelStatus(self, request, context):
+        with refusing(context):
+            self.check_name(request.model_spec)
+            response = get_model_status_pb2.GetModelStatusResponse()
+            available = get_model_status_pb2.ModelVersionStatus.AVAILABLE
+            response.model_version_status.add(version=self.version, state=available)
+            return response
+
     def check_name(self, spec):
         version = spec.version.value
         if spec.name != self.name or version not in (0, self.version):
@@ -89,6 +112,18 @@ class Service(prediction_service_pb2_grpc.PredictionServiceServicer):
         return spec
 
 
+def typed(values):
+    """A tensor in the field of its type, as TF Serving answers, not as bytes."""
+    proto = tf.make_tensor_proto(values[:0])
+    for size in values.shape:
+        proto.tensor_shape.dim.add(size=size)
+    del proto.tensor_shape.dim[: values.ndim]
+    proto.ClearField("tensor_content")
+    fields = {"f": proto.float_val, "i": proto.int_val, "b": proto.bool_val, "O": proto.string_val}
+    fields[values.dtype.kind].extend(values.ravel().tolist())
+    return proto
+
+
 @contextlib.contextmanager
 def refusing(context):
     """Turn an error of the library into gRPC's."""
@@ -104,6 +139,7 @@ def serve(service, threads=8):
     options = [("grpc.max_receive_message_length", 64 << 20)]
     server = grpc.server(futures.ThreadPoolExecutor(threads), options=options)
     prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(service, server)
+    model_service_pb2_grpc.add_ModelServiceServicer_to_server(service, server)
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
     try:

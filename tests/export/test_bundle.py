@@ -3,9 +3,11 @@
 import json
 import resource
 import shutil
+import signal
 import subprocess
 import sys
 import threading
+import time
 import zipfile
 from pathlib import Path
 
@@ -38,7 +40,9 @@ def test_the_bundle_holds_what_people_need(bundle):
     names = {path.name for path in bundle.iterdir()}
     assert names == {
         "servable", "litert", "examples", "models.config", "batching.config",
-        "docker-compose.yml", "report.json", "report.md", "bundle.json",
+        "monitoring.config", "docker-compose.yml", "kubernetes.yml",
+        "report.json", "report.md", "bundle.json",
+        "model_card.json", "model_card.md",
     }  # fmt: skip
     made = json.loads((bundle / "report.json").read_text())
     assert {row["artifact"] for row in made["artifacts"]} > {"model_int8.tflite"}
@@ -59,7 +63,7 @@ def test_the_examples_are_real_and_hold_the_answer(bundle, trained):
         == trained.model.predict(trained.data.x_test[:16], verbose=0)[:2].tolist()
     )
     assert (examples / "image.png").read_bytes().startswith(b"\x89PNG")
-    for script in ("grpc_client.py",):
+    for script in ("grpc_client.py", "compare.py"):
         compile((examples / script).read_text(), script, "exec")
     subprocess.run(["sh", "-n", examples / "curl.sh"], check=True)
 
@@ -69,6 +73,16 @@ def test_verify_accepts_the_bundle_and_notices_damage(bundle, tmp_path, capsys):
     copy = tmp_path / "copy"
     shutil.copytree(bundle, copy)
     assert cli.main(["verify", str(copy)]) == 0
+
+    (copy / "models.config").write_text("# mine", encoding="utf-8")
+    assert cli.main(["verify", str(copy)]) == 0
+
+    image = copy / "examples" / "image.png"
+    kept = image.read_bytes()
+    image.write_bytes(kept[:-1])
+    assert cli.main(["verify", str(copy)]) == 1
+    assert "is not the file that was exported" in capsys.readouterr().err
+    image.write_bytes(kept)
 
     variables = next(copy.rglob("variables.data*"))
     content = bytearray(variables.read_bytes())
@@ -101,10 +115,50 @@ def test_versions_count_up_and_appear_whole(trained, tmp_path, quick, failing):
     assert halves == []
 
     assert "`version`" in failing(trained.folder, "--output", output, "--version", 2)
-    assert "`version`" in failing(trained.folder, "--output", output, "--version", 0)
+    for version in (0, 2**63, 10**30):
+        assert "`version`" in failing(trained.folder, "--output", output, "--version", version)
     assert cli.main(["bundle", str(trained.folder), "--output", str(output), "--version", "7"]) == 0
     assert servable.versions(models) == [1, 2, 7]
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+@pytest.mark.slow
+def test_settings_that_a_user_edited_stay(trained, tmp_path, quick, capsys):
+    output = tmp_path / "out"
+    arguments = ["bundle", str(trained.folder), "--output", str(output)]
+    assert cli.main(arguments) == 0
+    theirs = output / "docker-compose.yml"
+    made = theirs.read_text("utf-8")
+    theirs.write_text("# mine, é\n" + made, encoding="utf-8")
+    (output / "models.config").unlink()
+
+    for _ in range(2):
+        assert cli.main(arguments) == 0
+        assert "kept your" in capsys.readouterr().out
+        assert theirs.read_text("utf-8").startswith("# mine, é\n")
+        assert (output / "docker-compose.yml.new").read_text("utf-8") == made
+    assert 'name: "digits"' in (output / "models.config").read_text("utf-8")
+    assert not (output / "batching.config.new").exists()
+
+    theirs.write_text(made, encoding="utf-8")
+    assert cli.main(arguments) == 0
+    assert "kept your" not in capsys.readouterr().out
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("seconds", [0.2, 4])
+def test_a_signal_ends_an_export_and_leaves_nothing(trained, tmp_path, kind, seconds):
+    command = [sys.executable, "-m", "export", "bundle", trained.folder, "--output"]
+    output = tmp_path / "new" / "out"
+    with subprocess.Popen([*command, output], cwd=ROOT, stdout=subprocess.PIPE) as process:
+        process.stdout.readline()  # "writing to …"
+        time.sleep(seconds)
+        process.send_signal(kind)
+        status = process.wait(timeout=60)
+
+    assert status == 128 + kind
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_folder_of_others_is_left_alone(trained, tmp_path, failing):
@@ -114,6 +168,7 @@ def test_a_folder_of_others_is_left_alone(trained, tmp_path, failing):
 
     assert "thesis.txt" in failing(trained.folder, "--output", tmp_path / "theirs")
     assert "must be a folder" in failing(trained.folder, "--output", tmp_path / "file")
+    assert "Not a directory" in failing(trained.folder, "--output", tmp_path / "file" / "out")
     assert (tmp_path / "theirs" / "thesis.txt").read_text() == "mine"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "theirs"]
 
@@ -285,7 +340,10 @@ def test_every_kind_of_model_becomes_a_bundle(kind, tmp_path, capsys):
 
     assert cli.main(["bundle", str(tmp_path / "model.keras"), *options]) == 0
     assert cli.main(["verify", str(tmp_path / "out")]) == 0
-    assert ("test error –" in capsys.readouterr().out) == (kind == "M1")
+    told = capsys.readouterr().out
+    assert ("test error –" in told) == (kind == "M1")
+    assert ("left out: personalise.tflite: the classifier" in told) == ("own" in kind)
+    assert (tmp_path / "out" / "litert" / "classify_integers.tflite").exists() == (kind != "M1")
 
 
 def test_files_of_too_few_bits_are_left_out_and_others_fail(tmp_path, monkeypatch):

@@ -32,12 +32,15 @@ def test_the_process_imports_no_tensorflow():
     subprocess.run([sys.executable, "-c", program], check=True, cwd=ROOT)
 
 
-def test_a_folder_without_a_model_is_an_error(tmp_path, saved_model):
+def test_a_folder_without_a_model_or_its_variables_is_an_error(tmp_path, saved_model, cases):
     content = (saved_model / "saved_model.pb").read_bytes()
-    (tmp_path / "saved_model.pb").write_bytes(content)  # without its variables
-
+    (tmp_path / "saved_model.pb").write_bytes(content[:-100])
     with pytest.raises(runners.VerificationError, match="does not load"):
         runners.run_saved_model(tmp_path, [])
+
+    (tmp_path / "saved_model.pb").write_bytes(content)
+    with pytest.raises(runners.VerificationError, match=r"[Vv]ariable"):
+        verify.saved_model(tmp_path, [case for case in cases if "outputs" in case][:1])
 
 
 def test_a_wrong_answer_fails_the_verification(saved_model, cases):

@@ -8,7 +8,7 @@ import tensorflow as tf
 import keras_dgm as dgm
 from keras_dgm import likelihoods
 from keras_dgm.preprocessing import PCA
-from keras_dgm.serving import fast_softplus, finite_softplus, folding
+from keras_dgm.serving import fast_softplus, finite_softplus, folding, inputs
 from keras_dgm.training.facts import DataFacts
 
 D, K, Z = 12, 3, 2
@@ -70,9 +70,9 @@ def m2_of_labels(label_counts):
     return model
 
 
-def own_network(*widths, inputs, name="own"):
+def own_network(*widths, of, name="own"):
     """A functional model with a skip connection, that cannot be taken apart."""
-    given = [keras.Input((width,)) for width in inputs]
+    given = [keras.Input((width,)) for width in of]
     x = keras.layers.Concatenate()(given) if len(given) > 1 else given[0]
     hidden = keras.layers.Dense(widths[0], "tanh")(x)
     hidden = keras.layers.Concatenate()([x, hidden])
@@ -86,7 +86,7 @@ MODELS = {
     "M1, bounded gaussian": lambda: m1(likelihood="bounded_gaussian"),
     "M1, PCA": lambda: m1(likelihood="gaussian", preprocessor=pca()),
     "M1, own networks": lambda: m1(
-        encoder=own_network(5, 10, inputs=[D]), decoder=own_network(5, D, inputs=[5])
+        encoder=own_network(5, 10, of=[D]), decoder=own_network(5, D, of=[5])
     ),
     "M1, missing entries": lambda: m1(likelihood="gaussian", missing=True),
     "M1, columns": lambda: m1(likelihood=columns()),
@@ -99,9 +99,9 @@ MODELS = {
     "M2, a class without labels": lambda: m2_of_labels([7, 0, 5]),
     "M2, no hidden layer after the first": lambda: randomized_m2((9,)),
     "M2, own networks": lambda: m2(
-        classifier=own_network(5, K, inputs=[D]),
-        encoder=own_network(5, 2 * Z, inputs=[D, K]),
-        decoder=own_network(5, D, inputs=[Z, K]),
+        classifier=own_network(5, K, of=[D]),
+        encoder=own_network(5, 2 * Z, of=[D, K]),
+        decoder=own_network(5, D, of=[Z, K]),
     ),
     "ADGM": lambda: auxiliary(dgm.ADGM),
     "ADGM, missing entries": lambda: auxiliary(dgm.ADGM, missing=True),
@@ -116,7 +116,7 @@ MODELS = {
         m1(likelihood="gaussian", preprocessor=pca(whiten=False))
     ),
     "M1+M2, own M1": lambda: stack(
-        m1(encoder=own_network(5, 10, inputs=[D]), decoder=own_network(5, D, inputs=[5]))
+        m1(encoder=own_network(5, 10, of=[D]), decoder=own_network(5, D, of=[5]))
     ),
     "M1+M2, tanh": lambda: stack(m1(activation="tanh"), activation="relu"),
 }
@@ -151,23 +151,52 @@ def test_every_endpoint_answers_as_its_reference(name):
     assert set(endpoints) == (classes if model.num_classes else {"embed", "generate", "sample"})
     for endpoint in endpoints.values():
         arrays = requests(endpoint, missing="missing" in name)
-        answer = endpoint.checked(*map(tf.constant, arrays))
+        answer = endpoint.guarded(*map(tf.constant, arrays))
         expected = endpoint.reference(*arrays)
-        assert set(answer) == set(expected)
+        assert set(answer) == {*expected, "valid"} and np.all(answer["valid"])
         for output, values in expected.items():
             assert len(values) == len(X) and np.ptp(values) > 0, output
             close(answer[output], values)
 
 
 @pytest.mark.parametrize("name", ["M1", "M2, missing entries", "M1+M2"])
-def test_what_an_input_calls_broken_is_refused(name):
+def test_a_row_that_breaks_a_rule_is_blank_and_its_neighbours_are_answered(name):
+    bad = np.arange(len(X)) % 3 == 0
+    tried = 0
     for endpoint in MODELS[name]().endpoints().values():
         arrays = requests(endpoint)
+        expected = endpoint.reference(*arrays)
         for i, each in enumerate(endpoint.inputs):
             for wrong in each.broken(X):
+                sent = [*arrays[:i], arrays[i].copy(), *arrays[i + 1 :]]
+                sent[i][bad] = wrong[bad]
+                answer = endpoint.guarded(*map(tf.constant, sent))
+                np.testing.assert_array_equal(answer.pop("valid"), ~bad)
+                for output, values in answer.items():
+                    assert np.isnan(values[bad]).all()
+                    close(values[~bad], expected[output][~bad])
+                tried += 1
+    assert tried >= 3
+
+
+def test_a_tensor_of_another_shape_is_refused():
+    for endpoint in m2().endpoints().values():
+        arrays = requests(endpoint)
+        for i, each in enumerate(endpoint.inputs):
+            for wrong in each.refused(X):
                 sent = [*arrays[:i], wrong, *arrays[i + 1 :]]
                 with pytest.raises((tf.errors.InvalidArgumentError, ValueError)):
-                    endpoint.checked(*map(tf.constant, sent))
+                    endpoint.guarded(*map(tf.constant, sent))
+
+
+@pytest.mark.parametrize("dtype", [tf.float16, tf.int32, tf.int64, tf.uint8, tf.string, tf.bool])
+def test_a_blank_row_shows(dtype):
+    full = tf.strings.as_string(X[:2]) if dtype == tf.string else tf.cast(X[:2] + 1, dtype)
+    found = inputs.blank_rows(full, tf.constant([True, False])).numpy()
+
+    assert (found[0] == full[0].numpy()).all()
+    nothing = {tf.string: b"", tf.int32: -1, tf.int64: -1}.get(dtype, 0)
+    assert np.isnan(found[1]).all() if dtype == tf.float16 else (found[1] == nothing).all()
 
 
 def test_a_class_without_labels_is_never_the_answer():

@@ -55,12 +55,75 @@ def test_a_larger_picture_is_resized_and_a_coloured_one_made_grey(served):
 
 
 @pytest.mark.parametrize("value", [-0.1, 1.5, 255, np.nan, np.inf])
-def test_a_bernoulli_model_takes_values_from_0_to_1(served, value):
-    images = X[:2].copy()
+def test_a_row_outside_of_0_to_1_is_told_apart(model, served, value):
+    images = X[:3].copy()
     images[1, 3] = value
 
-    with pytest.raises(tf.errors.InvalidArgumentError, match=r"`images` must lie in \[0, 1\]"):
-        served["serving_default"](images=tf.constant(images))
+    answer = served["serving_default"](images=tf.constant(images))
+
+    expected = model.predict(X[:3:2], verbose=0)
+    np.testing.assert_allclose(answer["probabilities"][::2], expected, atol=1e-5)
+    assert np.isnan(answer["probabilities"][1]).all()
+    assert answer["valid"].numpy().tolist() == [True, False, True]
+    assert answer["class_id"].numpy()[1] == -1 and answer["label"].numpy()[1] == b""
+
+
+def png(value=51, size=(3, 4)):
+    return tf.io.encode_png(np.full([*size, 1], value, np.uint8)).numpy()
+
+
+def damaged(file):
+    """Its pixels are no longer what was compressed."""
+    middle = file.index(b"IDAT") + 6
+    return file[:middle] + b"\xff\xff\xff" + file[middle + 3 :]
+
+
+BAD_FILES = {"cut": png()[:40], "empty": b"", "text": b"hello", "damaged": damaged(png())}
+
+
+@pytest.mark.parametrize("kind", BAD_FILES)
+def test_a_file_that_is_no_picture_leaves_the_others_their_answers(served, kind):
+    files = [png(51), BAD_FILES[kind], png(204)]
+
+    answer = served["image_bytes"](image_bytes=tf.constant(files))
+
+    assert answer["valid"].numpy().tolist() == [True, False, True]
+    images = tf.constant([[0.2] * D, [0.8] * D])
+    expected = served["serving_default"](images=images)["probabilities"]
+    np.testing.assert_allclose(answer["probabilities"].numpy()[::2], expected, atol=1e-5)
+    assert np.isnan(answer["probabilities"][1]).all()
+
+
+def example(values):
+    feature = tf.train.Feature(float_list=tf.train.FloatList(value=values))
+    return tf.train.Example(features=tf.train.Features(feature={"x": feature})).SerializeToString()
+
+
+@pytest.mark.parametrize("signature", ["examples", "classify"])
+@pytest.mark.parametrize("bad", [b"junk", b"", example(X[0, 1:]), example(X[0] + 2)])
+def test_a_bad_example_leaves_the_others_their_answers(model, served, signature, bad):
+    rows = tf.constant([example(X[0]), bad, example(X[2])])
+
+    answer = served[signature](rows)
+
+    found = answer["scores" if signature == "classify" else "probabilities"].numpy()
+    np.testing.assert_allclose(found[::2], model.predict(X[:3:2], verbose=0), atol=1e-5)
+    assert np.isnan(found[1]).all()
+
+
+@pytest.mark.parametrize("name", ["serving_default", "examples", "image_bytes", "sample"])
+def test_no_rows_get_no_answers(served, name):
+    specs = served[name].structured_input_signature[1]
+    empty = {key: tf.zeros([0, *spec.shape[1:]], spec.dtype) for key, spec in specs.items()}
+
+    assert {len(values) for values in served[name](**empty).values()} == {0}
+
+
+def test_nothing_in_the_graph_fails_but_what_reads_a_file(served):
+    """A batch has one status: an assertion would fail the requests beside the one it is about."""
+    for name, function in served.items():
+        found = {node.op for node in function.graph.as_graph_def().node}
+        assert "Assert" not in found, name
 
 
 def test_without_names_the_numbers_are_the_labels(tmp_path):

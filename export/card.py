@@ -1,0 +1,236 @@
+"""The model card of a bundle: what the model is, was taught, takes and answers, and how it errs.
+
+After Mitchell et al. (2019), arXiv 1810.03993. What only its authors know, they add.
+"""
+
+import hashlib
+import math
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+from tensorflow.core.protobuf import saved_model_pb2
+
+from export import litert, measure
+from export.runners import LiteRT
+from keras_dgm import evaluation
+
+JSON, MARKDOWN = "model_card.json", "model_card.md"
+# Whose content the card vouches for; the settings around them are the user's.
+PARTS = ("servable", "litert", "examples")
+FACTS = {"train": "x_train", "valid": "x_valid", "test": "x_test"}
+
+
+def make(folder, source, version, report, test, rate):
+    """The content of model_card.json.
+
+    Args:
+        folder: of the bundle, whose files are there.
+        source: a `Source`.
+        version: of the servable.
+        report: the content of report.json.
+        test: x [N, D], y [N] or None, and Keras' first output, of `measure.test_set`.
+        rate: the step size with which the personalisation learned, or None.
+    """
+    _, y, expected = test
+    return {
+        "name": source.name,
+        "version": version,
+        "model": report["model"],
+        "data": data(source.data),
+        "labels": list(source.class_names),
+        "error": None if y is None else errors(expected, y),
+        "calibration": None if y is None else float(evaluation.calibration(y, expected).error),
+        "inputs": inputs(source),
+        "columns": columns(source),
+        "signatures": signatures(folder / "servable" / source.name / str(version)),
+        "personalisation": personalisation(rate),
+        "warnings": report["warnings"],
+        "versions": report["versions"],
+        "sha256": checksums(folder),
+    }
+
+
+def data(found):
+    """Of a `Dataset`: its name and the sizes of its parts; None where there is none."""
+    if found is None:
+        return None
+    counts = {part: len(getattr(found, attribute)) for part, attribute in FACTS.items()}
+    labelled = int((found.y_train >= 0).sum())
+    return {"name": found.name, "examples": counts, "labelled": labelled}
+
+
+def errors(probabilities, y):
+    """The error on labelled examples, and Wilson's interval of 95 % around it."""
+    known = int((y >= 0).sum())
+    error = measure.error(probabilities, y)
+    return {"error": error, "interval": wilson(error, known), "examples": known}
+
+
+def wilson(share, count, z=1.96):
+    """The interval in which a true share lies with 95 %, given that of `count` draws."""
+    centre = (share + z**2 / (2 * count)) / (1 + z**2 / count)
+    half = math.sqrt(share * (1 - share) / count + z**2 / (4 * count**2)) * z / (1 + z**2 / count)
+    return [max(0.0, centre - half), min(1.0, centre + half)]
+
+
+def inputs(source):
+    """Of the inputs of all endpoints: shape, type, rule; and the range seen in training."""
+    found = {}
+    for endpoint in source.model.endpoints().values():
+        for each in endpoint.inputs:
+            found[each.name] = {
+                "shape": [None, *each.shape],
+                "dtype": each.dtype.name,
+                "rule": getattr(each, "rule", None),
+            }
+    features = next(iter(source.model.endpoints().values())).inputs[0]
+    if source.data is not None and len(source.data.x_train):
+        found[features.name]["seen"] = seen(source.data.x_train)
+    return found
+
+
+def seen(x):
+    """The least and the largest number, and the share of missing ones."""
+    return {
+        "min": float(np.nanmin(x)),
+        "max": float(np.nanmax(x)),
+        "missing": float(np.isnan(x).mean()),
+    }
+
+
+def columns(source):
+    """Of a table, a line for each column: its name, kind, categories or range."""
+    found = []
+    for index, column in enumerate(source.columns):
+        line = {"name": column.name, "kind": column.kind}
+        if column.categories:
+            line["categories"] = list(column.categories)
+        elif source.data is not None and not np.isnan(source.data.x_train[:, index]).all():
+            line["seen"] = seen(source.data.x_train[:, index])
+        found.append(line)
+    return found
+
+
+def signatures(folder):
+    """The tensors of each signature of a SavedModel: type and shape, None for any size."""
+    content = Path(folder, "saved_model.pb").read_bytes()
+    (graph,) = saved_model_pb2.SavedModel.FromString(content).meta_graphs
+    return {
+        name: {"inputs": tensors(signature.inputs), "outputs": tensors(signature.outputs)}
+        for name, signature in sorted(graph.signature_def.items())
+        if not name.startswith("__")
+    }
+
+
+def tensors(found):
+    return {
+        name: {
+            "dtype": tf.dtypes.as_dtype(tensor.dtype).name,
+            "shape": None
+            if tensor.tensor_shape.unknown_rank
+            else [None if dim.size < 0 else dim.size for dim in tensor.tensor_shape.dim],
+        }
+        for name, tensor in sorted(found.items())
+    }
+
+
+def personalisation(rate):
+    """How to let `personalise.tflite` learn; None where it was not seen to."""
+    if rate is None:
+        return None
+    return {"learning_rate": rate, "steps": 100, "examples_per_class": 5}
+
+
+def litert_files(folder, rows, source, rate):
+    """The content of litert/card.json: of each file its measures, and its tensors by signature."""
+    files = {}
+    for row in rows:
+        if not row["artifact"].endswith(litert.SUFFIX):
+            continue
+        file = folder / row["artifact"]
+        described = LiteRT(file).tensors()
+        files[row["artifact"]] = {**row, "sha256": sha256(file), "signatures": described}
+    return {
+        "name": source.name,
+        "labels": list(source.class_names),
+        "inputs": inputs(source),
+        "personalisation": personalisation(rate),
+        "files": files,
+    }
+
+
+def checksums(folder):
+    """SHA-256 of each file of the `PARTS` of a bundle, by its path in it."""
+    paths = [path for part in PARTS for path in Path(folder, part).rglob("*") if path.is_file()]
+    return {path.relative_to(folder).as_posix(): sha256(path) for path in sorted(paths)}
+
+
+def sha256(path):
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def markdown(card):
+    """A card for people to read."""
+    lines = [f"# {card['name']}, version {card['version']}", "", f"A {card['model']}."]
+    if card["data"]:
+        counts = card["data"]["examples"]
+        lines += [
+            "",
+            f"Taught on {counts['train']} examples of {card['data']['name']}, "
+            f"{card['data']['labelled']} of them labelled; {counts['valid']} were held out to "
+            f"choose by, {counts['test']} to test on.",
+        ]
+    if card["labels"]:
+        lines += ["", f"{len(card['labels'])} classes: {', '.join(card['labels'])}."]
+    lines += ["", *_quality(card), "", "## Inputs", "", "| input | type | shape | must | seen |"]
+    lines.append("|---|---|---|---|---|")
+    for name, each in card["inputs"].items():
+        seen_range = each.get("seen")
+        span = f"{seen_range['min']:g} to {seen_range['max']:g}" if seen_range else ""
+        facts = (f"`{name}`", each["dtype"], _shape(each["shape"]), each["rule"] or "", span)
+        lines.append(f"| {' | '.join(facts)} |")
+    lines += [
+        "",
+        "A row that breaks a rule is answered with NaN, class -1 and `valid` false; its neighbours",
+        "get their answers.",
+    ]
+    if card["columns"]:
+        lines += ["", "| column | kind | entries |", "|---|---|---|"]
+        for column in card["columns"]:
+            span = column.get("seen")
+            entries = ", ".join(map(str, column.get("categories", ())))
+            entries = f"{span['min']:g} to {span['max']:g}" if span else entries
+            lines.append(f"| {column['name']} | {column['kind']} | {entries} |")
+    lines += ["", "## Signatures", "", "| signature | inputs | outputs |", "|---|---|---|"]
+    for name, each in card["signatures"].items():
+        lines.append(f"| `{name}` | {_tensors(each['inputs'])} | {_tensors(each['outputs'])} |")
+    if card["personalisation"]:
+        advice = card["personalisation"]
+        lines += [
+            "",
+            f"`litert/personalise.tflite` learns on: {advice['examples_per_class']} examples a "
+            f"class, {advice['steps']} steps, a rate of {advice['learning_rate']} to begin with.",
+        ]
+    lines += ["", f"Checksums of {len(card['sha256'])} files stand in {JSON}."]
+    return "\n".join(lines)
+
+
+def _quality(card):
+    if card["error"] is None:
+        return ["No labelled example was there to test on: its error is not known."]
+    low, high = (100 * bound for bound in card["error"]["interval"])
+    lines = [
+        f"It errs on {100 * card['error']['error']:.2f} % of {card['error']['examples']} test "
+        f"examples (95 %: {low:.2f} to {high:.2f} %). Its confidence is off by "
+        f"{100 * card['calibration']:.1f} points on average (expected calibration error)."
+    ]
+    return [*lines, *(f"\n{line}" for line in card["warnings"])]
+
+
+def _tensors(found):
+    return ", ".join(f"`{name}` {t['dtype']} {_shape(t['shape'])}" for name, t in found.items())
+
+
+def _shape(shape):
+    return "?" if shape is None else f"[{', '.join('B' if n is None else str(n) for n in shape)}]"

@@ -1,0 +1,126 @@
+"""The folder in which an export is made: inside its output, and gone afterwards, come what may."""
+
+import contextlib
+import fcntl
+import os
+import shutil
+import signal
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+PREFIX = ".export-"
+# What a file system of its own has at its root.
+OF_A_MOUNT_POINT = {"lost+found"}
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+def content(output: Path) -> list[str]:
+    """The names in a folder that an export has to mind, sorted; none where there is no folder."""
+    if not output.is_dir():
+        return []
+    names = {path.name for path in output.iterdir()} - OF_A_MOUNT_POINT
+    return sorted(name for name in names if not name.startswith(PREFIX))
+
+
+class Workplace:
+    """A folder inside `output`, which is made where it is not there; a context.
+
+    What else makes temporary files makes them there. On leaving, by an error or a signal too, it
+    is removed, and `output` with it if it was made and holds nothing. SIGINT and SIGTERM end the
+    process with the status that a shell gives them. What a killed one left is removed by the next.
+
+    Args:
+        output: a folder, or a link to one, that may not be there yet.
+
+    Raises:
+        OSError: if it cannot be made or written to.
+    """
+
+    def __init__(self, output: Path):
+        # Of a link, also one to nowhere, what it points at.
+        self._output = output.resolve()
+        self._uninterrupted, self._pending = False, 0
+
+    def __enter__(self) -> Path:
+        lineage = [self._output, *self._output.parents]
+        self._made = [folder for folder in lineage if not folder.exists()]
+        self._handlers = {}
+        if threading.current_thread() is threading.main_thread():
+            self._handlers = {n: signal.signal(n, self._interrupted) for n in SIGNALS}
+        self._folder, self._lock, self._tempdir = None, None, tempfile.tempdir
+        try:
+            self._output.mkdir(parents=True, exist_ok=True)
+            remove_leftovers(self._output)
+            self._folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=self._output))
+            self._lock = _lock(self._folder)
+            (self._folder / "temporary").mkdir()
+            tempfile.tempdir = str(self._folder / "temporary")
+            made = self._folder / "new"
+            made.mkdir()
+        except BaseException:
+            self.__exit__()
+            raise
+        return made
+
+    def __exit__(self, *_) -> None:
+        tempfile.tempdir = self._tempdir
+        self._clean()
+        for number, handler in self._handlers.items():
+            signal.signal(number, handler)
+
+    @contextlib.contextmanager
+    def uninterrupted(self) -> Iterator[None]:
+        """A stretch at whose end alone a signal ends the process."""
+        self._uninterrupted = True
+        try:
+            yield
+        finally:
+            self._uninterrupted = False
+            if self._pending:
+                self._interrupted(self._pending)
+
+    def _interrupted(self, number, _=None):
+        if self._uninterrupted:
+            self._pending = number
+            return
+        self._clean()
+        with contextlib.suppress(OSError, ValueError):
+            sys.stdout.flush()
+        # An exception would be lost in whatever the libraries are doing.
+        os._exit(128 + number)
+
+    def _clean(self):
+        if self._folder is not None:
+            shutil.rmtree(self._folder, ignore_errors=True)
+        if self._lock is not None:
+            os.close(self._lock)
+        self._folder = self._lock = None
+        for folder in self._made:  # the innermost first
+            with contextlib.suppress(OSError):
+                folder.rmdir()
+
+
+def remove_leftovers(output: Path) -> None:
+    """Remove the folders of exports that were killed, not those of running ones."""
+    for folder in output.glob(f"{PREFIX}*"):
+        lock = _lock(folder)
+        if lock is not None:
+            shutil.rmtree(folder, ignore_errors=True)
+            os.close(lock)
+
+
+def _lock(folder: Path) -> int | None:
+    """A lock on a folder that ends with the process; None where another holds it."""
+    try:
+        descriptor = os.open(folder, os.O_RDONLY)
+    except OSError:
+        return None
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(descriptor)
+        return None
+    return descriptor

@@ -1,0 +1,109 @@
+"""The files around a servable: compose, Kubernetes, configuration, REST examples."""
+
+import json
+import shutil
+import subprocess
+import sys
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import yaml
+from google.protobuf import text_format
+from tensorflow_serving.config import model_server_config_pb2
+
+from export import reference, servable, templates
+from tests.export import rest
+
+X = np.linspace(0, 1, 8, dtype=np.float32).reshape(2, 4)
+
+
+@pytest.fixture
+def files(tmp_path):
+    """The folder of the configuration of version 3 of `My_Model`, after version 2."""
+    outputs = {"probabilities": np.eye(2, dtype=np.float32), "class_id": np.arange(2)}
+    cases = [reference.case("serving_default", {"images": X}, outputs)]
+    source = SimpleNamespace(name="My_Model", class_names=())
+    servable.write_configuration(tmp_path, source, cases, version=3, stable=2)
+    return tmp_path
+
+
+def test_labels_lead_to_the_version_before_and_the_new_one(files):
+    text = (files / "models.config").read_text("utf-8")
+    content = text_format.Parse(text, model_server_config_pb2.ModelServerConfig())
+
+    (model,) = content.model_config_list.config
+    assert (model.name, model.base_path) == ("My_Model", "/bundle/servable/My_Model")
+    assert dict(model.version_labels) == {"stable": 2, "canary": 3}
+    assert model.model_version_policy.latest.num_versions == 2
+
+
+def test_compose_pins_checks_restarts_limits_and_mounts_a_folder(files):
+    (service,) = yaml.safe_load((files / "docker-compose.yml").read_text("utf-8"))[
+        "services"
+    ].values()
+
+    assert service["image"].endswith(f":{servable.IMAGE}}}") and "latest" not in service["image"]
+    assert service["restart"] == "unless-stopped"
+    assert service["deploy"]["resources"]["limits"] == {"cpus": "2", "memory": "1g"}
+    assert service["volumes"] == ["./:/bundle:ro"]
+    for option in service["entrypoint"]:
+        if "=/bundle/" in option:
+            assert (files / option.partition("=/bundle/")[2]).is_file(), option
+    assert sum("=/bundle/" in option for option in service["entrypoint"]) == 3
+
+
+def test_kubernetes_runs_what_compose_does(files):
+    deployment, service = yaml.safe_load_all((files / "kubernetes.yml").read_text("utf-8"))
+    compose = yaml.safe_load((files / "docker-compose.yml").read_text("utf-8"))["services"]
+    (container,) = deployment["spec"]["template"]["spec"]["containers"]
+
+    assert container["command"] == compose["serving"]["entrypoint"]
+    assert container["image"] == f"tensorflow/serving:{servable.IMAGE}"
+    probe = container["readinessProbe"]["exec"]["command"]
+    assert ["CMD", *probe] == compose["serving"]["healthcheck"]["test"]
+    assert deployment["metadata"]["name"] == "my-model" == service["metadata"]["name"]
+    assert deployment["spec"]["selector"]["matchLabels"] == service["spec"]["selector"]
+
+
+def test_the_comparison_finds_what_differs(files):
+    def compare(answer):
+        return subprocess.run(
+            [sys.executable, files / "examples" / "compare.py", files / "examples/expected.json"],
+            input=json.dumps(answer), capture_output=True, text=True,
+        )  # fmt: skip
+
+    right = {"outputs": {"probabilities": [[1, 1e-7], [0, 1]], "class_id": [0, 1]}}
+    assert compare(right).returncode == 0
+    for key, wrong in (("probabilities", [[1, 2e-5], [0, 1]]), ("class_id", [0]), ("other", 1)):
+        answer = {"outputs": {**right["outputs"], key: wrong}}
+        done = compare(answer)
+        assert done.returncode == 1 and "not as expected" in done.stderr, key
+        assert "Traceback" not in done.stderr
+
+
+@pytest.mark.slow
+def test_the_examples_get_their_answers_by_rest(bundle, saved_model, tmp_path):
+    for tool in ("curl", "python3", "bash"):
+        if shutil.which(tool) is None:
+            pytest.skip(f"needs {tool}")
+    copy = tmp_path / "examples"
+    shutil.copytree(bundle / "examples", copy)
+    with rest.serve(saved_model, "digits") as port:
+
+        def ask():
+            command = ["sh", copy / "curl.sh", f"127.0.0.1:{port}"]
+            return subprocess.run(command, capture_output=True, text=True, timeout=60)
+
+        done = ask()
+        assert done.returncode == 0, done.stderr
+        assert done.stdout.split() == ["predict.json", "predict_png.json", "classify.json"]
+        healthy = templates.IS_AVAILABLE.replace("8501", str(port))
+        for name, status in (("digits", 0), ("other", 1)):
+            check = ["bash", "-c", healthy.replace("@NAME@", name)]
+            assert subprocess.run(check, timeout=20).returncode == status
+        expected = json.loads((copy / "expected.json").read_text("utf-8"))
+        expected["outputs"]["probabilities"][1][0] += 0.01
+        (copy / "expected.json").write_text(json.dumps(expected), encoding="utf-8")
+        done = ask()
+        assert done.returncode == 1 and "answer.outputs.probabilities[1][0]" in done.stderr

@@ -1,0 +1,143 @@
+"""Where an export is made: folders as containers have them, and nothing left by whoever fails."""
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from export import workplace
+from export.workplace import Workplace
+
+ROOT = Path(__file__).resolve().parents[2]
+PROGRAM = """
+import sys, time
+from pathlib import Path
+from export.workplace import Workplace
+work = Workplace(Path(sys.argv[1]))
+with work as folder:
+    (folder / "part").write_text("half")
+    if sys.argv[2] == "placing":
+        with work.uninterrupted():
+            print("ready", flush=True)
+            time.sleep(1)
+            (folder / "part").rename(Path(sys.argv[1], "whole"))
+    print("ready", flush=True)
+    while True:
+        try:
+            time.sleep(60)
+        except BaseException:  # as a library may
+            pass
+"""
+
+
+def export_to(output):
+    """What an export does: parts, made inside, end in the folder."""
+    with Workplace(output) as folder:
+        assert os.stat(folder).st_dev == os.stat(output).st_dev
+        (folder / "part").write_text("whole")
+        with tempfile.NamedTemporaryFile() as file:
+            assert Path(file.name).is_relative_to(output.resolve())
+        os.rename(folder / "part", output / "part")
+
+
+def test_a_new_folder(tmp_path):
+    export_to(tmp_path / "a" / "b")
+
+    assert [path.name for path in (tmp_path / "a" / "b").iterdir()] == ["part"]
+
+
+def test_the_current_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+    export_to(Path())
+
+    assert [path.name for path in tmp_path.iterdir()] == ["part"]
+
+
+def test_a_link_to_a_folder_and_one_to_nowhere_yet(tmp_path):
+    (tmp_path / "there").mkdir()
+    for name, target in (("link", "there"), ("dangling", "later/on")):
+        (tmp_path / name).symlink_to(tmp_path / target)
+
+        export_to(tmp_path / name)
+
+        assert (tmp_path / name).is_symlink()
+        assert (tmp_path / target / "part").read_text() == "whole"
+
+
+def test_another_file_system(tmp_path):
+    memory = Path("/dev/shm")
+    if not memory.is_dir() or os.stat(memory).st_dev == os.stat(tmp_path).st_dev:
+        pytest.skip("needs /dev/shm")
+    with tempfile.TemporaryDirectory(dir=memory) as folder:
+        export_to(Path(folder))
+        assert [path.name for path in Path(folder).iterdir()] == ["part"]
+
+
+def test_the_root_of_a_file_system_counts_as_empty(tmp_path):
+    (tmp_path / "lost+found").mkdir()
+    (tmp_path / ".export-x").mkdir()
+
+    assert workplace.content(tmp_path) == []
+    (tmp_path / "thesis").mkdir()
+    assert workplace.content(tmp_path) == ["thesis"]
+
+
+def test_a_failure_leaves_nothing_that_it_made(tmp_path):
+    (tmp_path / "theirs").mkdir()
+    for output in (tmp_path / "a" / "b", tmp_path / "theirs"):
+        with pytest.raises(ValueError, match="fails"), Workplace(output):
+            raise ValueError("fails")
+
+    assert [path.name for path in tmp_path.rglob("*")] == ["theirs"]
+    assert tempfile.gettempdir() != str(tmp_path)
+
+
+def test_a_folder_that_cannot_be_is_found_at_once(tmp_path):
+    (tmp_path / "file").write_text("mine")
+
+    with pytest.raises(OSError, match="file"), Workplace(tmp_path / "file" / "out"):
+        raise AssertionError("must not be entered")
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_leftovers_of_the_killed_are_removed_and_not_those_of_the_living(tmp_path):
+    output = tmp_path / "out"
+    with Workplace(output):
+        (living,) = output.iterdir()
+        (output / ".export-dead" / "bundle").mkdir(parents=True)
+        with Workplace(output):
+            assert living.is_dir() and not (output / ".export-dead").exists()
+        assert living.is_dir()
+
+
+@pytest.mark.parametrize("kind", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("moment", ["making", "placing"])
+def test_a_signal_ends_it_whatever_is_done_to_exceptions(tmp_path, kind, moment):
+    output = tmp_path / "new" / "out"
+    command = [sys.executable, "-c", PROGRAM, output, moment]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE) as process:
+        assert process.stdout.readline() == b"ready\n"
+        process.send_signal(kind)
+        assert process.wait(timeout=20) == 128 + kind
+
+    left = [path.name for path in tmp_path.rglob("*")]
+    assert left == ([] if moment == "making" else ["new", "out", "whole"])
+
+
+def test_a_killed_one_is_cleaned_up_after(tmp_path):
+    output = tmp_path / "out"
+    with subprocess.Popen(
+        [sys.executable, "-c", PROGRAM, output, "making"], cwd=ROOT, stdout=subprocess.PIPE
+    ) as process:
+        process.stdout.readline()
+        process.kill()
+    assert list(output.iterdir())
+
+    export_to(output)
+
+    assert [path.name for path in output.iterdir()] == ["part"]
