@@ -39,9 +39,10 @@ class StackedM1M2(GenerativeClassifier):
             ignore y.
         hidden_units: widths of the hidden layers of each of M2's three networks.
         class_names: K texts, as of `M2`.
-        alpha, class_sum, class_prior, activation, adversarial_weight, adversarial_radius,
-            classifier, encoder, decoder, weight_prior: as of `M2`, whose x is z1; the spread of
-            z1 is that of its active posterior means.
+        alpha, class_sum, class_prior, activation, classifier, encoder, decoder, weight_prior: as
+            of `M2`, whose x is z1.
+        adversarial_weight, adversarial_radius: as of `M2`; the spread of z1 is that of its active
+            posterior means.
         active_dims: indices of the dimensions of z1 that M2 models; None: found by `fit`.
         seed: of the noise and of the order of the examples; None: a random one.
         dtype, name, trainable: as of `keras.Model`.
