@@ -135,6 +135,7 @@ def test_data_that_breaks_the_rule_of_a_likelihood_is_refused():
         m1(np.where(x == x[0, 0], 0, x), y)
 
 
+@pytest.mark.slow
 def test_counts_are_exported_with_their_data(tmp_path):
     """What a model of counts generates, means, are none: without data there is no example."""
     counts, y = np.random.default_rng(0).poisson(3, [N, D]).astype(np.float32), examples()[1]
@@ -160,19 +161,21 @@ def doubting(tmp_path_factory):
     return file
 
 
+@pytest.mark.slow
 def test_an_endpoint_of_one_s_own_is_served(doubting, tmp_path):
     made, folder = exported(doubting, tmp_path / "out")
     x = examples()[0]
     expected = keras.models.load_model(doubting).doubt(x)
 
     assert made["model"] == "doubting M2"
-    assert set(servable.signatures(folder)["doubt"][0].outputs) == {"doubt"}
+    assert set(servable.signatures(folder)["doubt"][0].outputs) == {"doubt", "valid"}
     answer = tf.saved_model.load(str(folder)).signatures["doubt"](images=tf.constant(x))
     np.testing.assert_allclose(answer["doubt"], expected, atol=1e-5)
     file = LiteRT(tmp_path / "out" / "litert" / "model_float32.tflite")
     np.testing.assert_allclose(file.run("doubt", images=x)["doubt"], expected, atol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("artifact", ["SavedModel", "model_float32.tflite"])
 def test_an_endpoint_of_one_s_own_is_verified(artifact, doubting, tmp_path, monkeypatch):
     monkeypatch.setattr(Doubting, "doubt", lambda self, x: np.full([len(x), 1], 0.9, np.float32))

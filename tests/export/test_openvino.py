@@ -4,6 +4,8 @@ import numpy as np
 import openvino
 import pytest
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def expected(trained):
