@@ -17,7 +17,8 @@ PERSONALISE = "personalise.tflite"
 def write(folder, source, calibration):
     """Write the files of a model.
 
-    `classify_integers.tflite` of a classifier takes and gives int8, by the scales in its tensors.
+    `classify_integers.tflite` of a classifier takes and gives int8, by the scales in its tensors,
+    where it `takes_integers`.
     `model_PRECISION.tflite` has all endpoints that LiteRT can compute, a file named after the first
     of them that one alone (`classify_int8.tflite` of a classifier), `personalise.tflite` those by
     which a classifier learns on, where there are any. Inputs and outputs are named as in the
@@ -36,7 +37,7 @@ def write(folder, source, calibration):
         for stem, names in {"model": list(endpoints), default: [default]}.items():
             for precision in litert.FORMATS:
                 functions.write(folder / f"{stem}_{precision}.tflite", names, precision, samples)
-    if source.class_names:
+    if takes_integers(source, endpoints[default]):
         with litert.Functions({default: endpoints[default]}) as functions:
             file = folder / f"{default}_{litert.INTEGERS}{litert.SUFFIX}"
             functions.write(file, [default], litert.INTEGERS, samples)
@@ -47,6 +48,15 @@ def write(folder, source, calibration):
     if source.class_names:
         text = "".join(f"{name}\n" for name in source.class_names)
         (folder / "labels.txt").write_text(text, encoding="utf-8")
+
+
+def takes_integers(source, endpoint: Endpoint) -> bool:
+    """Whether a classifier's inputs can be int8: of one scale, which a table's columns have not.
+
+    And without missing entries, for which int8 has no number.
+    """
+    (features,) = endpoint.inputs
+    return bool(source.class_names) and not source.columns and not features.may_be_missing
 
 
 def portable(endpoints: Mapping[str, Endpoint]) -> dict[str, Endpoint]:

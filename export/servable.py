@@ -160,7 +160,7 @@ def write_configuration(folder, source, cases, version, stable=None):
         _write_request(examples / "classify.json", body)
         scores = zip(*_rows(of_examples["outputs"], names=("classes", "scores")), strict=True)
         result = [[list(pair) for pair in zip(*row, strict=True)] for row in scores]
-        write_json(examples / "expected_classify.json", {"result": result}, indent=None)
+        write_json(examples / "expected_classify.json", {"results": result}, indent=None)
         script += templates.CURL_CLASSIFY
     _write(examples / "curl.sh", fill(script))
     (examples / "curl.sh").chmod(0o755)

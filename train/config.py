@@ -186,7 +186,10 @@ def check_same(config, earlier):
     Raises:
         ValueError: naming the flag, its value in the run and the value received.
     """
-    settings, before = _flat(files.as_json(to_json(config))), _flat(earlier)
+    settings = _flat(files.as_json(to_json(config)))
+    # A run knows nothing of the settings that came after it.
+    defaults = files.as_json({"settings": dataclasses.asdict(Recipe())})
+    before = {**_flat(defaults), **_flat(earlier)}
     for flag, value in settings.items():
         if flag not in UNBOUND and before.get(flag) != value:
             raise ValueError(

@@ -95,10 +95,12 @@ class ADGM(M2):
         def conditional(output_dim: int) -> networks.ConditionalMLP:
             return networks.ConditionalMLP(K, self.hidden_units, output_dim, **options)
 
-        self.auxiliary_encoder = networks.mlp(self.hidden_units, 2 * A, output_scale=0.1, **options)
-        self.classifier = networks.mlp(self.hidden_units, K, **options)
-        self.encoder, self.auxiliary_decoder = conditional(2 * Z), conditional(2 * A)
-        self.decoder = conditional(params_size)
+        if self.classifier is None:
+            units = self.hidden_units
+            self.auxiliary_encoder = networks.mlp(units, 2 * A, output_scale=0.1, **options)
+            self.classifier = networks.mlp(units, K, **options)
+            self.encoder, self.auxiliary_decoder = conditional(2 * Z), conditional(2 * A)
+            self.decoder = conditional(params_size)
         self.auxiliary_encoder.build((None, inputs))
         self.classifier.build((None, inputs + A))
         self.encoder.build([(None, 1, inputs + A), (1, K)])

@@ -258,14 +258,15 @@ class DeepGenerativeModel(TrainableModel):
             ValueError: if something is at `filepath`, or an argument is not of the format.
         """
         path = Path(filepath)
-        there = any(path.iterdir()) if path.is_dir() else path.exists()
+        written = [path, *([path.with_suffix(".bin")] if format == "openvino" else [])]
+        there = any(any(p.iterdir()) if p.is_dir() else p.exists() for p in written)
         if there and not overwrite:
             raise ValueError(f"`filepath` must be new, or `overwrite` be True, got {filepath}")
         if format == "tf_saved_model":
-            class_names = class_names or self.class_names
+            class_names = self.class_names if class_names is None else class_names
             saved_model.write(filepath, self, class_names, image_shape, columns)
             return
-        if class_names or image_shape or columns:
+        if class_names is not None or image_shape is not None or columns:
             raise ValueError(
                 "`class_names`, `image_shape` and `columns` must be given for a SavedModel alone, "
                 f"got format {format!r}"
@@ -316,7 +317,7 @@ def registered(name: Any) -> type[DeepGenerativeModel]:
 
 def widths_of(config: dict[str, Any]) -> list[int]:
     """The sizes in a model's config that its layers have."""
-    named = [config.get("num_classes"), config.get("latent_dim")]
+    named = [config.get(name) for name in ("num_classes", "latent_dim", "auxiliary_dim")]
     hidden = config.get("hidden_units")
     every = [*named, *(hidden if isinstance(hidden, (list, tuple)) else ())]
     return [size for size in every if isinstance(size, int)]

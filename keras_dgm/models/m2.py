@@ -1,5 +1,6 @@
 """M2, the generative semi-supervised model."""
 
+import warnings
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -53,7 +54,7 @@ class M2(GenerativeClassifier):
             It is of q(y|x) as `predict` gives it: Dropout and BatchNormalization of a classifier of
             your own do not train in it. r moves what the classifier sees, and no missing entry.
         adversarial_radius: the length of r, in units of the root mean square distance of the
-            training examples, as the classifier sees them, from their mean.
+            training examples from their mean, in what the classifier is given of them.
         likelihood: p(x|y,z), a name of `keras_dgm.likelihoods.NAMES` or a `Likelihood`:
             `"bernoulli"` or `"bounded_gaussian"` for x in [0, 1], `"gaussian"` for real x.
         missing: whether NaN in x is a missing entry.
@@ -249,27 +250,26 @@ class M2(GenerativeClassifier):
         )
 
     def objective(self, x: tf.Tensor, y: tf.Tensor, noise: Any, training: bool) -> StepOutput:
-        direction = None
+        adversarial_loss = None
         if self.smoothness.weight:
             noise, direction = noise
+            # Before the bound, for what a layer adds to the loss is of its last call.
+            adversarial_loss = self.smoothness.loss(lambda r: self.qy_near(x, r), direction)
         output = self.bounded(x, y, noise, training)
         if training:
             elbo, cross_entropy = output.bound.elbo, output.cross_entropy
             loss = bounds.j_alpha(elbo, cross_entropy, y >= 0, self.alpha, self.labeled_fraction)
             output = output._replace(loss=loss, labeled_loss=None)
-        return output if direction is None else self.with_smoothness(output, x, direction)
+        if adversarial_loss is None:
+            return output
+        loss = output.loss + self.smoothness.weight * adversarial_loss
+        return output._replace(loss=loss, adversarial_loss=adversarial_loss)
 
     def bounded(self, x: tf.Tensor, y: tf.Tensor, noise: Any, training: bool) -> StepOutput:
         """The bound as the loss, and what of q(y|x) is reported beside it."""
         qy_x = self.qy_x(x, training)
         bound = self.bound(x, y, qy_x, noise, training)
         return self.with_classes(StepOutput(-bound.elbo, bound), qy_x, y)
-
-    def with_smoothness(self, output: StepOutput, x: tf.Tensor, direction: tf.Tensor) -> StepOutput:
-        """An output whose loss has the adversarial one in it, with noise `direction` [B, W]."""
-        loss = self.smoothness.loss(lambda r: self.qy_near(x, r), direction)
-        weighted = self.smoothness.weight * loss
-        return output._replace(loss=output.loss + weighted, adversarial_loss=loss)
 
     def with_classes(self, output: StepOutput, qy_x: Any, y: tf.Tensor) -> StepOutput:
         """An output with the terms that are made of q(y|x)."""
@@ -355,13 +355,20 @@ class M2(GenerativeClassifier):
     def save_own_variables(self, store: Any) -> None:
         super().save_own_variables(store)
         store["summed_classes"] = np.array(self.summed_classes)
-        store["spread"] = self.smoothness.spread.numpy()
+        if self.smoothness.weight:
+            store["spread"] = self.smoothness.spread.numpy()
 
     def load_own_variables(self, store: Any) -> None:
         own = {key: store[key] for key in store.keys()}
         self.summed_classes = int(np.asarray(own.pop("summed_classes")))
         if "spread" in own:
             self.smoothness.spread.assign(own.pop("spread"))
+        elif self.smoothness.weight:
+            warnings.warn(
+                "the weights are of a model without an adversarial loss: its radius is in units of "
+                "1 until `fit` measures the spread of the data",
+                stacklevel=2,
+            )
         super().load_own_variables(own)
 
     def get_config(self) -> dict[str, Any]:

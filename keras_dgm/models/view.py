@@ -110,9 +110,13 @@ class View:
         return tf.concat([self.likelihood.inputs(filled), tf.cast(observed, x.dtype)], axis=-1)
 
     def inputs_near(self, x: tf.Tensor, r: tf.Tensor) -> tf.Tensor:
-        """What they would see were each observed entry moved by r [..., W], and no mask."""
+        """What they would see were the observed entries moved by r [..., W], and no mask.
+
+        Where a part of the entries is observed, the length of r shrinks with the root of it.
+        """
         if self.missing:
-            r = tf.where(x == x, r, tf.zeros([], r.dtype))
+            part = tf.reduce_mean(tf.cast(x == x, r.dtype), axis=-1, keepdims=True)
+            r = tf.where(x == x, r * tf.sqrt(part), tf.zeros([], r.dtype))
             r = tf.concat([r, tf.zeros_like(r)], axis=-1)
         return self.inputs(x) + r
 

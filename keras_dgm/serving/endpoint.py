@@ -171,7 +171,8 @@ class Endpoint:
     def guarded(self, *tensors: tf.Tensor, readable: Any = True) -> dict[str, tf.Tensor]:
         """The function, where its inputs keep their rules; and which rows do, `valid` [B].
 
-        Elsewhere its outputs are NaN, -1 or empty: a row answers for itself alone.
+        Elsewhere its outputs are NaN, -1 or empty: a row answers for itself alone. So they are of
+        a row whose numbers are so large that an output is not finite.
 
         Args:
             tensors: the inputs, by position.
@@ -181,6 +182,8 @@ class Endpoint:
         kept = tf.stack([each.valid(tensor) for each, tensor in pairs])
         valid = tf.reduce_all(kept, axis=0) & readable
         outputs = self.function(*(inputs.keep_rows(tensor, valid) for tensor in tensors))
+        for values in outputs.values():
+            valid &= inputs.finite_rows(values)
         blanked = {name: inputs.blank_rows(values, valid) for name, values in outputs.items()}
         return {**blanked, "valid": valid}
 

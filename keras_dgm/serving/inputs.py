@@ -29,6 +29,13 @@ def blank_rows(outputs: tf.Tensor, valid: tf.Tensor) -> tf.Tensor:
     return tf.where(_beside(valid, outputs), outputs, nothing)
 
 
+def finite_rows(tensor: tf.Tensor) -> tf.Tensor:
+    """Which rows of a tensor [B, ...] hold no NaN and nothing infinite, booleans [B]."""
+    if not tensor.dtype.is_floating:
+        return tf.ones(tf.shape(tensor)[:1], tf.bool)
+    return tf.reduce_all(tf.math.is_finite(tensor), axis=list(range(1, tensor.shape.rank)))
+
+
 def _beside(valid, tensor):
     """Booleans [B] in a shape that broadcasts with a tensor [B, ...]."""
     return tf.reshape(valid, [-1, *[1] * (tensor.shape.rank - 1)])

@@ -19,8 +19,9 @@ def endpoints(deployed: DeployedM2, features: Features, class_id: ClassId) -> di
 
     `train` makes one step of gradient descent on the mean of -log q(y|x) over `images` [B, D] and
     `class_id` [B], with the step size `learning_rate` [], and returns the `loss` before it and of
-    how many `examples` it is the mean: of those that keep the rules of the inputs. Without one, or
-    with a rate that is no finite number above 0, the weights stay, `examples` is 0 and `loss` NaN.
+    how many `examples` it is the mean: of those that keep the rules of the inputs. Without one,
+    with a rate that is no finite number above 0, or where a weight would no longer be finite, the
+    weights stay, `examples` is 0 and `loss` NaN.
     `infer` maps `images` to `probabilities`; `get_weights` returns `kernel` [H, K] and `bias`
     [K]; `set_weights` takes them, unless one is not finite, and returns those that now hold.
     """
@@ -29,6 +30,9 @@ def endpoints(deployed: DeployedM2, features: Features, class_id: ClassId) -> di
         return {}
     kernel = tf.Variable(last.kernel.numpy(), name="kernel")  # [H, K]
     bias = tf.Variable(last.bias.numpy(), name="bias")  # [K]
+
+    def finite(tensor):
+        return tf.reduce_all(tf.math.is_finite(tensor))
 
     def hidden(images):
         h = deployed.inputs(images)
@@ -50,22 +54,23 @@ def endpoints(deployed: DeployedM2, features: Features, class_id: ClassId) -> di
         loss = -tf.reduce_sum(weight[:, None] * target * log_probs)
         # The gradient of the loss with respect to the logits, [B, K].
         gradient = weight[:, None] * (tf.exp(log_probs) - target)
-        step = tf.where(usable, learning_rate, 0.0)
-        kernel.assign_sub(step * tf.matmul(h, gradient, transpose_a=True))
-        bias.assign_sub(step * tf.reduce_sum(gradient, 0))
+        new_kernel = kernel - learning_rate * tf.matmul(h, gradient, transpose_a=True)
+        new_bias = bias - learning_rate * tf.reduce_sum(gradient, 0)
+        learned = (count > 0) & finite(new_kernel) & finite(new_bias)
+        kernel.assign(tf.where(learned, new_kernel, kernel))
+        bias.assign(tf.where(learned, new_bias, bias))
         return {
-            "loss": tf.where(count > 0, loss, np.nan),
-            "examples": tf.cast(count, tf.int32),
+            "loss": tf.where(learned, loss, np.nan),
+            "examples": tf.where(learned, tf.cast(count, tf.int32), 0),
         }
 
     def get_weights():
         return {"kernel": kernel.read_value(), "bias": bias.read_value()}
 
     def set_weights(new_kernel, new_bias):
-        finite = tf.reduce_all(tf.math.is_finite(new_kernel))
-        finite &= tf.reduce_all(tf.math.is_finite(new_bias))
-        kernel.assign(tf.where(finite, new_kernel, kernel))
-        bias.assign(tf.where(finite, new_bias, bias))
+        both = finite(new_kernel) & finite(new_bias)
+        kernel.assign(tf.where(both, new_kernel, kernel))
+        bias.assign(tf.where(both, new_bias, bias))
         return get_weights()
 
     def tensor(name: str, shape: Any) -> Input:

@@ -125,7 +125,9 @@ class Arrays:
 
     def observations(self) -> Iterator[Observation]:
         """What the model observes, in parts."""
-        return iter([self.observed()])
+        observed = self.observed()
+        for i in range(0, len(self.x), PART):
+            yield tf.nest.map_structure(lambda of_all, i=i: of_all[i : i + PART], observed)
 
     def observed(self) -> Observation:
         """What the model observes, of all examples; computed once."""

@@ -1,5 +1,6 @@
 """p(y|x) by Bayes' rule."""
 
+import builders
 import numpy as np
 import one_dimensional as models
 import pytest
@@ -13,8 +14,9 @@ from keras_dgm import evaluation
     [
         (models.one_dimensional_m2, models.log_p_xy_of_m2),
         (models.one_dimensional_stack, models.log_p_xy_of_stack),
+        (lambda: models.one_dimensional_auxiliary(builders.sdgm), models.log_p_xy_of_sdgm),
     ],
-    ids=["m2", "m1+m2"],
+    ids=["m2", "m1+m2", "sdgm"],
 )
 def test_bayes_rule(make, log_p_xy):
     """Against quadrature, where q(y|x) is another distribution by far."""

@@ -50,7 +50,7 @@ class Handler(BaseHTTPRequestHandler):
         inputs = {"inputs": reference.strings(rows)}
         outputs = self.server.servable.run(body["signature_name"], inputs)
         pairs = zip(plain(outputs["classes"]), plain(outputs["scores"]), strict=True)
-        return {"result": [list(map(list, zip(*pair, strict=True))) for pair in pairs]}
+        return {"results": [list(map(list, zip(*pair, strict=True))) for pair in pairs]}
 
     def _send(self, status, content):
         self.send_response(status)

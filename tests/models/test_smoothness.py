@@ -162,9 +162,9 @@ def test_missing_entries_and_the_mask_are_not_moved():
     )
 
     np.testing.assert_array_equal(inputs, np.concatenate([np.nan_to_num(x), ~np.isnan(x)], axis=1))
-    np.testing.assert_array_equal(
-        moved, inputs + np.concatenate([~np.isnan(x), 0 * x == 1], axis=1)
-    )
+    observed = ~np.isnan(x)
+    by = observed * np.sqrt(observed.mean(axis=1, keepdims=True))
+    np.testing.assert_allclose(moved, inputs + np.concatenate([by, 0 * by], axis=1), rtol=1e-6)
     history = model.fit(x, y, verbose=0).history
     assert history["adversarial_loss"][0] > 0
     filled = np.nan_to_num(x)
@@ -195,18 +195,51 @@ def test_layers_that_differ_in_training_do_not_train_in_it(layer):
     x, y = builders.examples("float64")
     x, y, noise = tf.constant(x), tf.constant(y), model.sample_noise(N)
     before = [v.numpy() for v in model.classifier.non_trainable_variables]
-    model.objective(x, y, noise, training=False)
+    evaluated = model.objective(x, y, noise, training=False)
     unchanged = [v.numpy() for v in model.classifier.non_trainable_variables]
 
     trained = model.objective(x, y, noise, training=True)
 
-    evaluated = model.objective(x, y, noise, training=False)
     np.testing.assert_allclose(trained.adversarial_loss, evaluated.adversarial_loss, rtol=1e-12)
     for was, is_now in zip(before, unchanged, strict=True):
         np.testing.assert_array_equal(is_now, was)
     if isinstance(layer, keras.layers.BatchNormalization):
         hidden = model.classifier.layers[0](x)
         np.testing.assert_allclose(layer.moving_mean, 0.5 * np.mean(hidden, axis=0), rtol=1e-9)
+
+
+def test_what_a_layer_adds_to_the_loss_is_of_the_examples():
+    """Not of what the perturbation makes of them."""
+    layer = keras.layers.Dense(4, activity_regularizer=keras.regularizers.L2(0.5), dtype="float64")
+    model = smooth(classifier=with_layer(layer), dtype="float64", likelihood=GREY)
+    x, y = builders.examples("float64")
+
+    model.objective(tf.constant(x), tf.constant(y), model.sample_noise(N), training=True)
+    (added,) = model.losses
+
+    model.qy_x(tf.constant(x), training=True)
+    assert added == model.losses[0] > 0
+
+
+def test_a_row_of_few_entries_is_moved_less():
+    model = smooth(missing=True, dtype="float64", likelihood=GREY)
+    x = np.full([2, D], 0.5)
+    x[1, 1:] = np.nan
+
+    moved = model.view.inputs_near(tf.constant(x), tf.ones([2, D], tf.float64))
+    moved = moved - model.view.inputs(tf.constant(x))
+
+    expected = np.zeros([2, 2 * D])
+    expected[0, :D], expected[1, 0] = 1, D**-0.5
+    np.testing.assert_allclose(moved, expected)
+
+
+def test_weights_of_a_model_without_it_warn(tmp_path):
+    plain = builders.m2()
+    plain.save_weights(tmp_path / "m2.weights.h5")
+
+    with pytest.warns(UserWarning, match="without an adversarial loss"):
+        smooth().load_weights(tmp_path / "m2.weights.h5")
 
 
 def test_mixed_precision():

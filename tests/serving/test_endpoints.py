@@ -179,6 +179,19 @@ def test_a_row_that_breaks_a_rule_is_blank_and_its_neighbours_are_answered(name)
     assert tried >= 3
 
 
+def test_a_row_whose_numbers_overflow_is_invalid():
+    model = m2(likelihood="gaussian")
+    x = X.copy()
+    x[1] = 3e38
+
+    answer = model.endpoints()["classify"].guarded(tf.constant(x))
+
+    assert answer["valid"].numpy().tolist() == [i != 1 for i in range(len(X))]
+    assert np.isnan(answer["probabilities"][1]).all()
+    expected = model.predict(X[2:], verbose=0)
+    np.testing.assert_allclose(answer["probabilities"][2:], expected, atol=1e-5)
+
+
 def test_a_tensor_of_another_shape_is_refused():
     for endpoint in m2().endpoints().values():
         arrays = requests(endpoint)

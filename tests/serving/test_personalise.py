@@ -83,3 +83,16 @@ def test_twenty_steps_lower_the_loss(learner):
     assert losses[-1] < losses[0] - 0.01
     assert run(learner, "infer", X)["probabilities"].shape == (len(X), K)
     assert learner["infer"].inputs[0].shape == (D,)
+
+
+def test_a_step_that_would_overflow_is_not_taken():
+    learner = m2(likelihood="gaussian").personalisation(finite_softplus)
+    before = run(learner, "get_weights")
+    far = X.copy()
+    far[1] = 3e38
+
+    told = run(learner, "train", far, Y, RATE)
+
+    assert told["examples"] == 0 and np.isnan(told["loss"])
+    for name, values in run(learner, "get_weights").items():
+        np.testing.assert_array_equal(values, before[name])
