@@ -25,6 +25,60 @@ def content(output: Path) -> list[str]:
     return sorted(name for name in names if not name.startswith(PREFIX))
 
 
+class Moves:
+    """Moves into place, all of which are undone if an exception leaves this context.
+
+    Args:
+        attic: an empty folder, of the same file system, for what is replaced.
+    """
+
+    def __init__(self, attic: Path):
+        self._attic = attic
+        self._undo: list[tuple[Path, Path]] = []
+
+    def __enter__(self) -> "Moves":
+        return self
+
+    def __exit__(self, kind, *_) -> None:
+        if kind is None:
+            return
+        for old, new in reversed(self._undo):
+            with contextlib.suppress(OSError):  # the others can still go back
+                os.rename(old, new)
+
+    def put(self, part: Path, target: Path) -> None:
+        """Move a part to its place; a file replaces a file in one step.
+
+        Raises:
+            OSError: if it cannot be.
+        """
+        if os.path.lexists(target) and not (target.is_dir() or part.is_dir()):
+            saved = self._saved()
+            shutil.copy2(target, saved, follow_symlinks=False)
+            os.rename(part, target)
+            self._undo.append((saved, target))
+            return
+        self.take_away(target)
+        self.rename(part, target)
+
+    def take_away(self, target: Path) -> None:
+        """Move what is there, if anything, into the attic.
+
+        Raises:
+            OSError: if it cannot be.
+        """
+        if os.path.lexists(target):
+            self.rename(target, self._saved())
+
+    def rename(self, old: Path, new: Path) -> None:
+        """As `os.rename`."""
+        os.rename(old, new)
+        self._undo.append((new, old))
+
+    def _saved(self) -> Path:
+        return self._attic / str(len(self._undo))
+
+
 class Workplace:
     """A folder inside `output`, which is made where it is not there; a context.
 

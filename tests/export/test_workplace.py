@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from export import workplace
-from export.workplace import Workplace
+from export.workplace import Moves, Workplace
 
 ROOT = Path(__file__).resolve().parents[2]
 PROGRAM = """
@@ -141,3 +141,33 @@ def test_a_killed_one_is_cleaned_up_after(tmp_path):
     export_to(output)
 
     assert [path.name for path in output.iterdir()] == ["part"]
+
+
+def test_what_was_moved_goes_back_on_an_error(tmp_path):
+    new, there, attic = (tmp_path / name for name in ("new", "there", "attic"))
+    for folder in (new, there, attic, new / "folder", there / "folder"):
+        folder.mkdir()
+    for file in ("file", "folder/inside"):
+        (new / file).write_text("new")
+        (there / file).write_text("old")
+    (new / "more").write_text("new")
+
+    def move(error):
+        with Moves(attic) as moves:
+            for name in ("file", "folder", "more"):
+                moves.put(new / name, there / name)
+            if error:
+                raise error
+
+    with pytest.raises(OSError, match="busy"):
+        move(OSError("busy"))
+    assert contents(there) == {"file": "old", "folder/inside": "old"}
+
+    (new / "file").write_text("new")
+    move(None)
+    assert contents(there) == {"file": "new", "folder/inside": "new", "more": "new"}
+
+
+def contents(folder):
+    files = (path for path in folder.rglob("*") if path.is_file())
+    return {path.relative_to(folder).as_posix(): path.read_text() for path in files}
