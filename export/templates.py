@@ -1,14 +1,16 @@
 """The text files around a servable; `@NAME@` stands for its name."""
 
-# The two newest versions are loaded. A request without a label gets the newest; for a canary, send
-# most with the label `stable` and some with `canary`; to go back, point both at the older version.
+# All versions are loaded, so that the labels, edited or not, lead to one that is. A running server
+# sets labels before it loads what a policy of specific versions names, and would refuse new ones.
+# A request without a label gets the newest; for a canary, send most with the label `stable` and
+# some with `canary`; to go back, point both at the older version.
 MODELS_CONFIG = """\
 model_config_list {
   config {
     name: "@NAME@"
     base_path: "/bundle/servable/@NAME@"
     model_platform: "tensorflow"
-    model_version_policy { latest { num_versions: 2 } }
+    model_version_policy { all {} }
     version_labels { key: "stable" value: @STABLE@ }
     version_labels { key: "canary" value: @VERSION@ }
   }

@@ -21,21 +21,28 @@ X = np.linspace(0, 1, 8, dtype=np.float32).reshape(2, 4)
 @pytest.fixture
 def files(tmp_path):
     """The folder of the configuration of version 3 of `My_Model`, after version 2."""
-    outputs = {"probabilities": np.eye(2, dtype=np.float32), "class_id": np.arange(2)}
-    cases = [reference.case("serving_default", {"images": X}, outputs)]
-    source = SimpleNamespace(name="My_Model", class_names=())
-    servable.write_configuration(tmp_path, source, cases, version=3, stable=2)
+    write(tmp_path, version=3, stable=2)
     return tmp_path
 
 
-def test_labels_lead_to_the_version_before_and_the_new_one(files):
-    text = (files / "models.config").read_text("utf-8")
+def write(folder, version, stable):
+    outputs = {"probabilities": np.eye(2, dtype=np.float32), "class_id": np.arange(2)}
+    cases = [reference.case("serving_default", {"images": X}, outputs)]
+    source = SimpleNamespace(name="My_Model", class_names=())
+    servable.write_configuration(folder, source, cases, version, stable)
+
+
+# Alone, after others in order, and version 3 of a bundle that holds 1 and 7.
+@pytest.mark.parametrize(("version", "stable"), [(1, None), (2, 1), (3, 2), (3, 1)])
+def test_labels_lead_to_versions_that_are_loaded(tmp_path, version, stable):
+    write(tmp_path, version, stable)
+    text = (tmp_path / "models.config").read_text("utf-8")
     content = text_format.Parse(text, model_server_config_pb2.ModelServerConfig())
 
     (model,) = content.model_config_list.config
     assert (model.name, model.base_path) == ("My_Model", "/bundle/servable/My_Model")
-    assert dict(model.version_labels) == {"stable": 2, "canary": 3}
-    assert model.model_version_policy.latest.num_versions == 2
+    assert dict(model.version_labels) == {"stable": stable or version, "canary": version}
+    assert model.model_version_policy.WhichOneof("policy_choice") == "all"
 
 
 def test_compose_pins_checks_restarts_limits_and_mounts_a_folder(files):
