@@ -2,11 +2,12 @@
 
 import errno
 import hashlib
+import shutil
 from pathlib import Path
 
 from export import browser, card, litert, litert_files, measure, reference, report, servable, verify
 from export.workplace import Moves, Workplace, content
-from keras_dgm.runs.files import write_json
+from keras_dgm.runs.files import read_json, write_json
 
 FORMAT = 1
 NUM_PERSONALISE = 200
@@ -152,7 +153,8 @@ def place(folder, output, name, version):
     """Move a finished bundle to `output`; each part appears there whole, or none does.
 
     A new version of the servable appears before the settings that name it. The other parts replace
-    the earlier ones, but for settings that were edited. Returns the names of the latter.
+    the earlier ones, but for settings that were edited, and files that no export made. Returns the
+    names of the former.
 
     Raises:
         ValueError: if the version is there; `output` is as it was.
@@ -161,6 +163,7 @@ def place(folder, output, name, version):
     marked = verify.read_marker(output) or {}
     attic = folder.parent / "earlier"
     attic.mkdir()
+    carry_over(output, folder)
     kept = []
     with Moves(attic) as moves:
         # The marker first: who is killed here leaves a bundle, which the next export completes.
@@ -171,8 +174,28 @@ def place(folder, output, name, version):
             if part.name in servable.SETTINGS and edited(there, part, marked):
                 kept.append(part.name)
                 there = output / f"{part.name}.new"
+            elif part.name in servable.SETTINGS:
+                moves.take_away(output / f"{part.name}.new")
             moves.put(part, there)
     return kept
+
+
+def carry_over(output, folder):
+    """Copy what is not of the bundle from its folders of files into the new ones.
+
+    Of the bundle are the files whose sums its model card has; without a card, all.
+    """
+    described = read_json(output / card.JSON, missing_ok=True)
+    if described is None:
+        return
+    for name in ("litert", "examples"):
+        for path in sorted((output / name).rglob("*")):
+            target = folder / path.relative_to(output)
+            of_bundle = path.relative_to(output).as_posix() in described["sha256"]
+            is_file = path.is_symlink() or not path.is_dir()
+            if is_file and not of_bundle and not target.exists():
+                target.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy2(path, target, follow_symlinks=False)
 
 
 def place_version(moves, folder, output, model):

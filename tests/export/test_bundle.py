@@ -19,7 +19,7 @@ import pytest
 
 import keras_dgm as dgm
 from export import bundle as bundles
-from export import cli, measure, report, runners, servable, source, verify
+from export import card, cli, measure, report, runners, servable, source, verify
 from export.workplace import Workplace
 from keras_dgm import likelihoods
 from keras_dgm.preprocessing import PCA
@@ -137,7 +137,7 @@ def test_settings_that_a_user_edited_stay(trained, tmp_path, quick, capsys):
 
     for _ in range(2):
         assert cli.main(arguments) == 0
-        assert "kept your" in capsys.readouterr().out
+        assert "that was there" in capsys.readouterr().out
         assert theirs.read_text("utf-8").startswith("# mine, é\n")
         assert (output / "docker-compose.yml.new").read_text("utf-8") == made
     assert 'name: "digits"' in (output / "models.config").read_text("utf-8")
@@ -145,7 +145,8 @@ def test_settings_that_a_user_edited_stay(trained, tmp_path, quick, capsys):
 
     theirs.write_text(made, encoding="utf-8")
     assert cli.main(arguments) == 0
-    assert "kept your" not in capsys.readouterr().out
+    assert "that was there" not in capsys.readouterr().out
+    assert not (output / "docker-compose.yml.new").exists()
 
 
 def placed(output, version, **files):
@@ -165,6 +166,7 @@ def placed(output, version, **files):
             "settings": {name: bundles.digest(folder / name) for name in settings},
         }
         (folder / verify.MARKER).write_text(json.dumps(marker))
+        (folder / card.JSON).write_text(json.dumps({"sha256": card.checksums(folder)}))
         return bundles.place(folder, output, "digits", version)
 
 
@@ -200,9 +202,40 @@ def test_a_move_that_fails_leaves_the_output_as_it_was(tmp_path, monkeypatch, fi
             assert output.exists() == bool(before)
         else:
             break
-    assert moment == (5 if first else 7)
+    assert moment == (6 if first else 8)
     after = contents(output)
     assert after["litert/model.tflite"] == after["servable/digits/2/saved_model.pb"] == "of 2"
+
+
+def test_files_that_no_export_made_are_carried_over(tmp_path):
+    output = tmp_path / "out"
+    placed(output, 1, **{"litert/left_out_later.tflite": ""})
+    theirs = {"examples/mine/request.json": "mine", "litert/notes.txt": "mine"}
+    for name, text in theirs.items():
+        (output / name).parent.mkdir(exist_ok=True)
+        (output / name).write_text(text)
+    (output / "examples" / "link").symlink_to("mine")
+
+    for version in (2, 3):
+        placed(output, version)
+        after = contents(output)
+        assert theirs.items() <= after.items()
+        assert (output / "examples" / "link").is_symlink()
+        assert after["litert/model.tflite"] == f"of {version}"
+        assert "litert/left_out_later.tflite" not in after
+
+
+def test_a_new_file_of_settings_goes_when_nothing_is_kept(tmp_path):
+    output = tmp_path / "out"
+    assert placed(output, 1) == []
+    (output / "models.config").write_text("edited")
+    assert placed(output, 2) == ["models.config"]
+    assert (output / "models.config.new").read_text() == "of 2"
+
+    (output / "models.config").write_text("of 2")
+    assert placed(output, 3) == []
+    assert (output / "models.config").read_text() == "of 3"
+    assert not (output / "models.config.new").exists()
 
 
 @pytest.mark.parametrize("first", [True, False])
