@@ -1,9 +1,12 @@
 """The files around a servable: compose, Kubernetes, configuration, REST examples."""
 
+import contextlib
+import http.server
 import json
 import shutil
 import subprocess
 import sys
+import threading
 from types import SimpleNamespace
 
 import numpy as np
@@ -87,6 +90,59 @@ def test_the_comparison_finds_what_differs(files):
         done = compare(answer)
         assert done.returncode == 1 and "not as expected" in done.stderr, key
         assert "Traceback" not in done.stderr
+
+
+@contextlib.contextmanager
+def answering(status, content):
+    """The port of a server on loopback that gives one answer to everything."""
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            self.send_response(status)
+            self.end_headers()
+            self.wfile.write(json.dumps(content, indent=1).encode())
+
+        do_POST = do_GET
+
+        def log_message(self, *_):
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield server.server_port
+        server.shutdown()
+
+
+@pytest.mark.skipif(shutil.which("bash") is None, reason="needs bash")
+@pytest.mark.parametrize(("state", "status"), [("AVAILABLE", 0), ("UNAVAILABLE", 1), ("END", 1)])
+def test_a_server_is_healthy_when_the_model_is_available(files, state, status):
+    compose = yaml.safe_load((files / "docker-compose.yml").read_text("utf-8"))
+    _, *check = compose["services"]["serving"]["healthcheck"]["test"]
+
+    with answering(200, {"model_version_status": [{"version": "1", "state": state}]}) as port:
+        done = subprocess.run([part.replace("8501", str(port)) for part in check], timeout=20)
+
+    assert done.returncode == status
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="needs curl")
+def test_the_script_shows_what_a_server_refuses(files):
+    script = files / "examples" / "curl.sh"
+
+    def ask(port):
+        command = ["sh", script, f"127.0.0.1:{port}"]
+        return subprocess.run(command, capture_output=True, text=True, timeout=20)
+
+    with answering(400, {"error": "`images` must be 4 wide"}) as port:
+        refused = ask(port)
+    with answering(200, json.loads((files / "examples/expected.json").read_text())) as port:
+        right = ask(port)
+
+    assert refused.returncode == 1
+    assert "status 400: " in refused.stderr and "`images` must be 4 wide" in refused.stderr
+    assert right.returncode == 0, right.stderr
+    assert ask(port).returncode not in (0, 1)  # no server
 
 
 @pytest.mark.slow
