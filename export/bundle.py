@@ -2,13 +2,12 @@
 
 import errno
 import hashlib
-import os
 import shutil
 from pathlib import Path
 
 from export import browser, card, litert, litert_files, measure, reference, report, servable, verify
-from export.workplace import Workplace, content
-from keras_dgm.runs.files import write_json
+from export.workplace import Moves, Workplace, content
+from keras_dgm.runs.files import read_json, write_json
 
 FORMAT = 1
 NUM_PERSONALISE = 200
@@ -151,36 +150,70 @@ def check_output(output, name):
 
 
 def place(folder, output, name, version):
-    """Move a finished bundle to `output`; each part appears there whole.
+    """Move a finished bundle to `output`; each part appears there whole, or none does.
 
-    A new version of the servable appears first. The other parts replace the earlier ones, but
-    for settings that were edited. Returns the names of the latter.
+    A new version of the servable appears before the settings that name it. The other parts replace
+    the earlier ones, but for settings that were edited, and files that no export made. Returns the
+    names of the former.
+
+    Raises:
+        ValueError: if the version is there; `output` is as it was.
+        OSError: if a part cannot be moved; the same holds.
     """
-    target = output / "servable" / name / str(version)
-    target.parent.mkdir(parents=True, exist_ok=True)
     marked = verify.read_marker(output) or {}
-    try:
-        os.rename(folder / "servable" / name / str(version), target)
-    except OSError as error:
-        if error.errno in (errno.ENOTEMPTY, errno.EEXIST):
-            raise ValueError(f"`version` must be free, got {version}: {target} exists") from None
-        raise
-    shutil.rmtree(folder / "servable")
-    earlier = folder.parent / "earlier"
-    earlier.mkdir()
+    attic = folder.parent / "earlier"
+    attic.mkdir()
+    carry_over(output, folder)
     kept = []
-    # The marker first: who is killed here leaves a bundle, which the next export completes.
-    parts = sorted(folder.iterdir(), key=lambda part: (part.name != verify.MARKER, part.name))
-    for part in parts:
-        there = output / part.name
-        if part.name in servable.SETTINGS and edited(there, part, marked):
-            kept.append(part.name)
-            os.replace(part, output / f"{part.name}.new")
-            continue
-        if there.exists():
-            os.rename(there, earlier / part.name)
-        os.rename(part, there)
+    with Moves(attic) as moves:
+        # The marker first: who is killed here leaves a bundle, which the next export completes.
+        moves.put(folder / verify.MARKER, output / verify.MARKER)
+        place_version(moves, folder, output, Path("servable", name, str(version)))
+        for part in sorted(path for path in folder.iterdir() if path.name != "servable"):
+            there = output / part.name
+            if part.name in servable.SETTINGS and edited(there, part, marked):
+                kept.append(part.name)
+                there = output / f"{part.name}.new"
+            elif part.name in servable.SETTINGS:
+                moves.take_away(output / f"{part.name}.new")
+            moves.put(part, there)
     return kept
+
+
+def carry_over(output, folder):
+    """Copy what is not of the bundle from its folders of files into the new ones.
+
+    Of the bundle are the files whose sums its model card has; without a card, all.
+    """
+    described = read_json(output / card.JSON, missing_ok=True)
+    if described is None:
+        return
+    for name in ("litert", "examples"):
+        for path in sorted((output / name).rglob("*")):
+            target = folder / path.relative_to(output)
+            of_bundle = path.relative_to(output).as_posix() in described["sha256"]
+            is_file = path.is_symlink() or not path.is_dir()
+            if is_file and not of_bundle and not target.exists():
+                target.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy2(path, target, follow_symlinks=False)
+
+
+def place_version(moves, folder, output, model):
+    """Move the new version, or the uppermost folder above it that `output` lacks."""
+    lineage = (*reversed(model.parents[:-1]), model)
+    missing = [part for part in lineage if not (output / part).exists()]
+    if not missing:
+        raise taken(output / model)
+    try:
+        moves.rename(folder / missing[0], output / missing[0])
+    except OSError as error:
+        if error.errno in (errno.ENOTEMPTY, errno.EEXIST):  # another export was faster
+            raise taken(output / model) from None
+        raise
+
+
+def taken(model):
+    return ValueError(f"`version` must be free, got {model.name}: {model} exists")
 
 
 def edited(there, new, marked):

@@ -105,7 +105,8 @@ def run_bundle(args):
         ) from error
     print(report.table(made))
     for name in made["kept"]:
-        print(f"\nkept your {config.output / name}; the one of this export is {name}.new")
+        there = config.output / name
+        print(f"\nkept the {there} that was there; the one of this export is {name}.new")
     if made["warnings"]:
         print("\nthe files answer as Keras does, which is not to say well: see the warnings")
     print(f"\nverified; docker compose -f {config.output}/docker-compose.yml up")

@@ -1,7 +1,6 @@
 """Runs what was exported: a SavedModel in a process of its own, a LiteRT file in this one."""
 
 import json
-import subprocess
 import sys
 from pathlib import Path
 
@@ -9,7 +8,7 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter
 
-from export import capi_process, litert, servable
+from export import capi_process, litert, servable, workplace
 
 TIMEOUT = 300
 FULLY_CONNECTED = schema.BuiltinOperator.FULLY_CONNECTED
@@ -39,13 +38,11 @@ def run_saved_model(folder, requests, threads=1):
         inputs = {name: capi_process.encode(value) for name, value in request["inputs"].items()}
         kept = {key: request[key] for key in ("signature", "repeat") if key in request}
         lines.append(json.dumps({**kept, "inputs": inputs}))
-    done = subprocess.run(
+    done = workplace.run(
         [sys.executable, "-m", "export.capi_process", str(Path(folder).resolve()), str(threads)],
-        input="\n".join(lines),
-        capture_output=True,
-        text=True,
+        "\n".join(lines),
+        TIMEOUT,
         cwd=Path(__file__).resolve().parents[1],
-        timeout=TIMEOUT,
     )
     if done.returncode:
         raise VerificationError(

@@ -1,14 +1,16 @@
 """The text files around a servable; `@NAME@` stands for its name."""
 
-# The two newest versions are loaded. A request without a label gets the newest; for a canary, send
-# most with the label `stable` and some with `canary`; to go back, point both at the older version.
+# All versions are loaded, so that the labels, edited or not, lead to one that is. A running server
+# sets labels before it loads what a policy of specific versions names, and would refuse new ones.
+# A request without a label gets the newest; for a canary, send most with the label `stable` and
+# some with `canary`; to go back, point both at the older version.
 MODELS_CONFIG = """\
 model_config_list {
   config {
     name: "@NAME@"
     base_path: "/bundle/servable/@NAME@"
     model_platform: "tensorflow"
-    model_version_policy { latest { num_versions: 2 } }
+    model_version_policy { all {} }
     version_labels { key: "stable" value: @STABLE@ }
     version_labels { key: "canary" value: @VERSION@ }
   }
@@ -37,7 +39,7 @@ num_batch_threads { value: 2 }
 # Asks for the model's status without curl, which the image lacks.
 IS_AVAILABLE = (
     "exec 3<>/dev/tcp/127.0.0.1/8501 && "
-    "printf 'GET /v1/models/@NAME@ HTTP/1.0\\r\\n\\r\\n' >&3 && grep -q AVAILABLE <&3"
+    "printf 'GET /v1/models/@NAME@ HTTP/1.0\\r\\n\\r\\n' >&3 && grep -q '\"AVAILABLE\"' <&3"
 )
 
 # Settings are read from a folder, for a file mounted alone is not seen to be replaced.
@@ -159,8 +161,15 @@ cd "$(dirname "$0")"
 server=${1:-127.0.0.1:8501}
 ask() { # METHOD REQUEST EXPECTED
     echo "$2"
-    answer=$(curl --fail-with-body -sS -d "@$2" "http://$server/v1/models/@NAME@:$1")
-    printf '%s' "$answer" | python3 compare.py "$3"
+    # The status follows the answer, which says what is wrong and which --fail would not show.
+    answer=$(curl -sS -w '%{http_code}' -d "@$2" "http://$server/v1/models/@NAME@:$1")
+    case $answer in
+    *200) printf '%s' "${answer%200}" | python3 compare.py "$3" ;;
+    *)
+        printf '%s\n' "status ${answer#"${answer%???}"}: ${answer%???}" >&2
+        exit 1
+        ;;
+    esac
 }
 ask predict predict.json expected.json
 """

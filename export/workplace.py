@@ -5,6 +5,7 @@ import fcntl
 import os
 import shutil
 import signal
+import subprocess
 import sys
 import tempfile
 import threading
@@ -12,9 +13,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 PREFIX = ".export-"
+# Tells the folders of exports from others of such a name.
+MARK = ".keras_dgm_export"
 # What a file system of its own has at its root.
 OF_A_MOUNT_POINT = {"lost+found"}
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
+_children: set[subprocess.Popen] = set()
 
 
 def content(output: Path) -> list[str]:
@@ -23,6 +27,60 @@ def content(output: Path) -> list[str]:
         return []
     names = {path.name for path in output.iterdir()} - OF_A_MOUNT_POINT
     return sorted(name for name in names if not name.startswith(PREFIX))
+
+
+class Moves:
+    """Moves into place, all of which are undone if an exception leaves this context.
+
+    Args:
+        attic: an empty folder, of the same file system, for what is replaced.
+    """
+
+    def __init__(self, attic: Path):
+        self._attic = attic
+        self._undo: list[tuple[Path, Path]] = []
+
+    def __enter__(self) -> "Moves":
+        return self
+
+    def __exit__(self, kind, *_) -> None:
+        if kind is None:
+            return
+        for old, new in reversed(self._undo):
+            with contextlib.suppress(OSError):  # the others can still go back
+                os.rename(old, new)
+
+    def put(self, part: Path, target: Path) -> None:
+        """Move a part to its place; a file replaces a file in one step.
+
+        Raises:
+            OSError: if it cannot be.
+        """
+        if os.path.lexists(target) and not (target.is_dir() or part.is_dir()):
+            saved = self._saved()
+            shutil.copy2(target, saved, follow_symlinks=False)
+            os.rename(part, target)
+            self._undo.append((saved, target))
+            return
+        self.take_away(target)
+        self.rename(part, target)
+
+    def take_away(self, target: Path) -> None:
+        """Move what is there, if anything, into the attic.
+
+        Raises:
+            OSError: if it cannot be.
+        """
+        if os.path.lexists(target):
+            self.rename(target, self._saved())
+
+    def rename(self, old: Path, new: Path) -> None:
+        """As `os.rename`."""
+        os.rename(old, new)
+        self._undo.append((new, old))
+
+    def _saved(self) -> Path:
+        return self._attic / str(len(self._undo))
 
 
 class Workplace:
@@ -49,13 +107,17 @@ class Workplace:
         self._made = [folder for folder in lineage if not folder.exists()]
         self._handlers = {}
         if threading.current_thread() is threading.main_thread():
-            self._handlers = {n: signal.signal(n, self._interrupted) for n in SIGNALS}
+            # What is ignored, as by a job in a shell's background, stays so.
+            numbers = [n for n in SIGNALS if signal.getsignal(n) != signal.SIG_IGN]
+            self._handlers = {n: signal.signal(n, self._interrupted) for n in numbers}
         self._folder, self._lock, self._tempdir = None, None, tempfile.tempdir
         try:
             self._output.mkdir(parents=True, exist_ok=True)
             remove_leftovers(self._output)
             self._folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=self._output))
+            # Marked once it is locked: what is marked and not locked is of the dead.
             self._lock = _lock(self._folder)
+            (self._folder / MARK).touch()
             (self._folder / "temporary").mkdir()
             tempfile.tempdir = str(self._folder / "temporary")
             made = self._folder / "new"
@@ -86,6 +148,8 @@ class Workplace:
         if self._uninterrupted:
             self._pending = number
             return
+        for child in list(_children):
+            child.kill()
         self._clean()
         with contextlib.suppress(OSError, ValueError):
             sys.stdout.flush()
@@ -94,7 +158,7 @@ class Workplace:
 
     def _clean(self):
         if self._folder is not None:
-            shutil.rmtree(self._folder, ignore_errors=True)
+            _remove(self._folder)
         if self._lock is not None:
             os.close(self._lock)
         self._folder = self._lock = None
@@ -103,13 +167,41 @@ class Workplace:
                 folder.rmdir()
 
 
+def run(command: list[str], text: str, timeout: float, cwd: Path) -> subprocess.CompletedProcess:
+    """As `subprocess.run`, with the input `text`, of a process that ends if a signal ends this one.
+
+    Raises:
+        subprocess.TimeoutExpired: after `timeout` seconds.
+    """
+    pipe = subprocess.PIPE
+    with subprocess.Popen(
+        command, stdin=pipe, stdout=pipe, stderr=pipe, text=True, cwd=cwd
+    ) as process:
+        _children.add(process)
+        try:
+            output, errors = process.communicate(text, timeout)
+        finally:
+            process.kill()
+            _children.remove(process)
+    return subprocess.CompletedProcess(command, process.returncode, output, errors)
+
+
 def remove_leftovers(output: Path) -> None:
     """Remove the folders of exports that were killed, not those of running ones."""
-    for folder in output.glob(f"{PREFIX}*"):
-        lock = _lock(folder)
+    for mark in output.glob(f"{PREFIX}*/{MARK}"):
+        lock = _lock(mark.parent)
         if lock is not None:
-            shutil.rmtree(folder, ignore_errors=True)
+            _remove(mark.parent)
             os.close(lock)
+
+
+def _remove(folder: Path) -> None:
+    """Remove a workplace, its mark last, by which a half removed one is still known."""
+    with contextlib.suppress(OSError):
+        for part in folder.iterdir():
+            if part.name != MARK:
+                shutil.rmtree(part, ignore_errors=True)
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def _lock(folder: Path) -> int | None:

@@ -2,7 +2,6 @@
 
 import dataclasses
 import functools
-import os
 import shutil
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import Annotated
 import tyro
 
 from export import verify
-from export.workplace import Workplace, content
+from export.workplace import Moves, Workplace, content
 from keras_dgm.runs.files import read_json, write_json
 
 HERE = Path(__file__).parent
@@ -82,12 +81,21 @@ def write(folder, output):
             shutil.copyfile(file, page / name)
         write_json(page / MARKER, {"bundle": folder.resolve().name})
         with work.uninterrupted():
-            earlier = page.parent / "earlier"
-            earlier.mkdir()
-            for name in content(output):
-                os.rename(output / name, earlier / name)
-            for part in page.iterdir():
-                os.rename(part, output / part.name)
+            place(page, output)
+
+
+def place(page, output):
+    """Move a finished page to `output`, instead of what is there; on an error, nothing moves."""
+    attic = page.parent / "earlier"
+    attic.mkdir()
+    with Moves(attic) as moves:
+        # The marker first: who is killed here leaves a page, which the next one replaces.
+        moves.put(page / MARKER, output / MARKER)
+        for name in content(output):
+            if name != MARKER:
+                moves.take_away(output / name)
+        for part in page.iterdir():
+            moves.put(part, output / part.name)
 
 
 def browser_files(folder):

@@ -1,6 +1,8 @@
 """What a bundle holds, and that a failure leaves nothing behind."""
 
+import errno
 import json
+import os
 import resource
 import shutil
 import signal
@@ -17,7 +19,8 @@ import pytest
 
 import keras_dgm as dgm
 from export import bundle as bundles
-from export import cli, measure, report, runners, servable, source, verify
+from export import card, cli, measure, report, runners, servable, source, verify
+from export.workplace import Workplace
 from keras_dgm import likelihoods
 from keras_dgm.preprocessing import PCA
 
@@ -134,7 +137,7 @@ def test_settings_that_a_user_edited_stay(trained, tmp_path, quick, capsys):
 
     for _ in range(2):
         assert cli.main(arguments) == 0
-        assert "kept your" in capsys.readouterr().out
+        assert "that was there" in capsys.readouterr().out
         assert theirs.read_text("utf-8").startswith("# mine, é\n")
         assert (output / "docker-compose.yml.new").read_text("utf-8") == made
     assert 'name: "digits"' in (output / "models.config").read_text("utf-8")
@@ -142,7 +145,115 @@ def test_settings_that_a_user_edited_stay(trained, tmp_path, quick, capsys):
 
     theirs.write_text(made, encoding="utf-8")
     assert cli.main(arguments) == 0
-    assert "kept your" not in capsys.readouterr().out
+    assert "that was there" not in capsys.readouterr().out
+    assert not (output / "docker-compose.yml.new").exists()
+
+
+def placed(output, version, **files):
+    """Places a bundle of files alone, and returns what was kept."""
+    settings = {"models.config": f"of {version}"}
+    with Workplace(output) as folder:
+        model = folder / "servable" / "digits" / str(version)
+        for path in (model, folder / "litert", folder / "examples"):
+            path.mkdir(parents=True)
+        parts = {"servable/digits/{}/saved_model.pb": "", "litert/model.tflite": "", **settings}
+        for name, text in {**parts, **files}.items():
+            (folder / name.format(version)).write_text(text or f"of {version}")
+        marker = {
+            "format": bundles.FORMAT,
+            "name": "digits",
+            "version": version,
+            "settings": {name: bundles.digest(folder / name) for name in settings},
+        }
+        (folder / verify.MARKER).write_text(json.dumps(marker))
+        (folder / card.JSON).write_text(json.dumps({"sha256": card.checksums(folder)}))
+        return bundles.place(folder, output, "digits", version)
+
+
+def contents(folder):
+    files = (path for path in folder.rglob("*") if path.is_file())
+    return {path.relative_to(folder).as_posix(): path.read_text() for path in files}
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_a_move_that_fails_leaves_the_output_as_it_was(tmp_path, monkeypatch, first):
+    output = tmp_path / "out"
+    if not first:
+        placed(output, 1)
+        (output / "models.config").write_text("edited")
+        (output / "models.config.new").write_text("of 0")
+    before = contents(output)
+    rename, left = os.rename, []
+
+    def fail_in_time(*arguments):
+        if not left.pop():
+            raise OSError(errno.EBUSY, "busy")
+        rename(*arguments)
+
+    monkeypatch.setattr(os, "rename", fail_in_time)
+    for moment in range(20):
+        # The one that fails, after those that work; and those that undo them.
+        left[:] = [True] * 20 + [False] + [True] * moment
+        try:
+            placed(output, 2)
+        except OSError as error:
+            assert error.errno == errno.EBUSY
+            assert contents(output) == before, moment
+            assert output.exists() == bool(before)
+        else:
+            break
+    assert moment == (6 if first else 8)
+    after = contents(output)
+    assert after["litert/model.tflite"] == after["servable/digits/2/saved_model.pb"] == "of 2"
+
+
+def test_files_that_no_export_made_are_carried_over(tmp_path):
+    output = tmp_path / "out"
+    placed(output, 1, **{"litert/left_out_later.tflite": ""})
+    theirs = {"examples/mine/request.json": "mine", "litert/notes.txt": "mine"}
+    for name, text in theirs.items():
+        (output / name).parent.mkdir(exist_ok=True)
+        (output / name).write_text(text)
+    (output / "examples" / "link").symlink_to("mine")
+
+    for version in (2, 3):
+        placed(output, version)
+        after = contents(output)
+        assert theirs.items() <= after.items()
+        assert (output / "examples" / "link").is_symlink()
+        assert after["litert/model.tflite"] == f"of {version}"
+        assert "litert/left_out_later.tflite" not in after
+
+
+def test_a_new_file_of_settings_goes_when_nothing_is_kept(tmp_path):
+    output = tmp_path / "out"
+    assert placed(output, 1) == []
+    (output / "models.config").write_text("edited")
+    assert placed(output, 2) == ["models.config"]
+    assert (output / "models.config.new").read_text() == "of 2"
+
+    (output / "models.config").write_text("of 2")
+    assert placed(output, 3) == []
+    assert (output / "models.config").read_text() == "of 3"
+    assert not (output / "models.config.new").exists()
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_who_is_killed_while_moving_leaves_a_bundle(tmp_path, monkeypatch, first):
+    output = tmp_path / "out"
+    if not first:
+        placed(output, 1)
+
+    def look(*arguments):
+        rename(*arguments)
+        if output in Path(arguments[1]).parents and ".export-" not in str(arguments[1]):
+            bundles.check_output(output, "digits")
+            seen.append(arguments[1])
+
+    rename, seen = os.rename, []
+    monkeypatch.setattr(os, "rename", look)
+    placed(output, 2)
+    assert [path.name for path in seen][:2] == ["bundle.json", "servable" if first else "2"]
 
 
 @pytest.mark.slow

@@ -1,9 +1,12 @@
 """The files around a servable: compose, Kubernetes, configuration, REST examples."""
 
+import contextlib
+import http.server
 import json
 import shutil
 import subprocess
 import sys
+import threading
 from types import SimpleNamespace
 
 import numpy as np
@@ -21,21 +24,28 @@ X = np.linspace(0, 1, 8, dtype=np.float32).reshape(2, 4)
 @pytest.fixture
 def files(tmp_path):
     """The folder of the configuration of version 3 of `My_Model`, after version 2."""
-    outputs = {"probabilities": np.eye(2, dtype=np.float32), "class_id": np.arange(2)}
-    cases = [reference.case("serving_default", {"images": X}, outputs)]
-    source = SimpleNamespace(name="My_Model", class_names=())
-    servable.write_configuration(tmp_path, source, cases, version=3, stable=2)
+    write(tmp_path, version=3, stable=2)
     return tmp_path
 
 
-def test_labels_lead_to_the_version_before_and_the_new_one(files):
-    text = (files / "models.config").read_text("utf-8")
+def write(folder, version, stable):
+    outputs = {"probabilities": np.eye(2, dtype=np.float32), "class_id": np.arange(2)}
+    cases = [reference.case("serving_default", {"images": X}, outputs)]
+    source = SimpleNamespace(name="My_Model", class_names=())
+    servable.write_configuration(folder, source, cases, version, stable)
+
+
+# Alone, after others in order, and version 3 of a bundle that holds 1 and 7.
+@pytest.mark.parametrize(("version", "stable"), [(1, None), (2, 1), (3, 2), (3, 1)])
+def test_labels_lead_to_versions_that_are_loaded(tmp_path, version, stable):
+    write(tmp_path, version, stable)
+    text = (tmp_path / "models.config").read_text("utf-8")
     content = text_format.Parse(text, model_server_config_pb2.ModelServerConfig())
 
     (model,) = content.model_config_list.config
     assert (model.name, model.base_path) == ("My_Model", "/bundle/servable/My_Model")
-    assert dict(model.version_labels) == {"stable": 2, "canary": 3}
-    assert model.model_version_policy.latest.num_versions == 2
+    assert dict(model.version_labels) == {"stable": stable or version, "canary": version}
+    assert model.model_version_policy.WhichOneof("policy_choice") == "all"
 
 
 def test_compose_pins_checks_restarts_limits_and_mounts_a_folder(files):
@@ -80,6 +90,59 @@ def test_the_comparison_finds_what_differs(files):
         done = compare(answer)
         assert done.returncode == 1 and "not as expected" in done.stderr, key
         assert "Traceback" not in done.stderr
+
+
+@contextlib.contextmanager
+def answering(status, content):
+    """The port of a server on loopback that gives one answer to everything."""
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            self.send_response(status)
+            self.end_headers()
+            self.wfile.write(json.dumps(content, indent=1).encode())
+
+        do_POST = do_GET
+
+        def log_message(self, *_):
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield server.server_port
+        server.shutdown()
+
+
+@pytest.mark.skipif(shutil.which("bash") is None, reason="needs bash")
+@pytest.mark.parametrize(("state", "status"), [("AVAILABLE", 0), ("UNAVAILABLE", 1), ("END", 1)])
+def test_a_server_is_healthy_when_the_model_is_available(files, state, status):
+    compose = yaml.safe_load((files / "docker-compose.yml").read_text("utf-8"))
+    _, *check = compose["services"]["serving"]["healthcheck"]["test"]
+
+    with answering(200, {"model_version_status": [{"version": "1", "state": state}]}) as port:
+        done = subprocess.run([part.replace("8501", str(port)) for part in check], timeout=20)
+
+    assert done.returncode == status
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="needs curl")
+def test_the_script_shows_what_a_server_refuses(files):
+    script = files / "examples" / "curl.sh"
+
+    def ask(port):
+        command = ["sh", script, f"127.0.0.1:{port}"]
+        return subprocess.run(command, capture_output=True, text=True, timeout=20)
+
+    with answering(400, {"error": "`images` must be 4 wide"}) as port:
+        refused = ask(port)
+    with answering(200, json.loads((files / "examples/expected.json").read_text())) as port:
+        right = ask(port)
+
+    assert refused.returncode == 1
+    assert "status 400: " in refused.stderr and "`images` must be 4 wide" in refused.stderr
+    assert right.returncode == 0, right.stderr
+    assert ask(port).returncode not in (0, 1)  # no server
 
 
 @pytest.mark.slow

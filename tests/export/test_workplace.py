@@ -1,16 +1,18 @@
 """Where an export is made: folders as containers have them, and nothing left by whoever fails."""
 
+import fcntl
 import os
 import signal
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 import pytest
 
 from export import workplace
-from export.workplace import Workplace
+from export.workplace import Moves, Workplace
 
 ROOT = Path(__file__).resolve().parents[2]
 PROGRAM = """
@@ -89,12 +91,13 @@ def test_the_root_of_a_file_system_counts_as_empty(tmp_path):
 
 def test_a_failure_leaves_nothing_that_it_made(tmp_path):
     (tmp_path / "theirs").mkdir()
+    before = tempfile.tempdir
     for output in (tmp_path / "a" / "b", tmp_path / "theirs"):
         with pytest.raises(ValueError, match="fails"), Workplace(output):
             raise ValueError("fails")
 
     assert [path.name for path in tmp_path.rglob("*")] == ["theirs"]
-    assert tempfile.gettempdir() != str(tmp_path)
+    assert tempfile.tempdir == before
 
 
 def test_a_folder_that_cannot_be_is_found_at_once(tmp_path):
@@ -109,10 +112,13 @@ def test_leftovers_of_the_killed_are_removed_and_not_those_of_the_living(tmp_pat
     output = tmp_path / "out"
     with Workplace(output):
         (living,) = output.iterdir()
-        (output / ".export-dead" / "bundle").mkdir(parents=True)
+        for name in (".export-dead", ".export-theirs"):
+            (output / name / "new").mkdir(parents=True)
+        (output / ".export-dead" / workplace.MARK).touch()
         with Workplace(output):
             assert living.is_dir() and not (output / ".export-dead").exists()
         assert living.is_dir()
+    assert (output / ".export-theirs" / "new").is_dir()
 
 
 @pytest.mark.parametrize("kind", [signal.SIGINT, signal.SIGTERM])
@@ -129,6 +135,61 @@ def test_a_signal_ends_it_whatever_is_done_to_exceptions(tmp_path, kind, moment)
     assert left == ([] if moment == "making" else ["new", "out", "whole"])
 
 
+def test_an_ignored_signal_stays_ignored(tmp_path):
+    def ignore():  # as a shell does for a job in the background of a script
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+    command = [sys.executable, "-c", PROGRAM, tmp_path / "out", "placing"]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, preexec_fn=ignore) as process:
+        assert process.stdout.readline() == b"ready\n"
+        process.send_signal(signal.SIGINT)
+        assert process.stdout.readline() == b"ready\n"  # it lives on
+        process.terminate()
+        assert process.wait(timeout=20) == 128 + signal.SIGTERM
+
+
+def test_a_signal_ends_what_was_started_too(tmp_path):
+    held = tmp_path / "held"
+    child = f"""
+import fcntl, os, time
+file = open({str(held)!r}, "w")
+fcntl.flock(file, fcntl.LOCK_EX)
+os.rename({str(held)!r}, {str(held) + ".ready"!r})
+time.sleep(60)
+"""
+    program = f"""
+import sys
+from pathlib import Path
+from export.workplace import Workplace, run
+with Workplace(Path({str(tmp_path / "out")!r})):
+    run([sys.executable, "-c", {child!r}], "", 60, Path())
+"""
+    ready = tmp_path / "held.ready"
+    with subprocess.Popen([sys.executable, "-c", program], cwd=ROOT) as process:
+        wait_for(ready.exists)
+        process.terminate()
+        assert process.wait(timeout=20) == 128 + signal.SIGTERM
+
+    with ready.open() as file:
+        wait_for(lambda: is_free(file))
+
+
+def wait_for(condition, seconds=20):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
+def is_free(file):
+    """Whether nobody, such as a living process, holds the lock of a file."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
 def test_a_killed_one_is_cleaned_up_after(tmp_path):
     output = tmp_path / "out"
     with subprocess.Popen(
@@ -141,3 +202,33 @@ def test_a_killed_one_is_cleaned_up_after(tmp_path):
     export_to(output)
 
     assert [path.name for path in output.iterdir()] == ["part"]
+
+
+def test_what_was_moved_goes_back_on_an_error(tmp_path):
+    new, there, attic = (tmp_path / name for name in ("new", "there", "attic"))
+    for folder in (new, there, attic, new / "folder", there / "folder"):
+        folder.mkdir()
+    for file in ("file", "folder/inside"):
+        (new / file).write_text("new")
+        (there / file).write_text("old")
+    (new / "more").write_text("new")
+
+    def move(error):
+        with Moves(attic) as moves:
+            for name in ("file", "folder", "more"):
+                moves.put(new / name, there / name)
+            if error:
+                raise error
+
+    with pytest.raises(OSError, match="busy"):
+        move(OSError("busy"))
+    assert contents(there) == {"file": "old", "folder/inside": "old"}
+
+    (new / "file").write_text("new")
+    move(None)
+    assert contents(there) == {"file": "new", "folder/inside": "new", "more": "new"}
+
+
+def contents(folder):
+    files = (path for path in folder.rglob("*") if path.is_file())
+    return {path.relative_to(folder).as_posix(): path.read_text() for path in files}
