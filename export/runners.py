@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter
+from google.protobuf.message import DecodeError
 
 from export import capi_process, litert, servable, workplace
 
@@ -32,7 +33,11 @@ def run_saved_model(folder, requests, threads=1):
     Raises:
         VerificationError: if the model does not load.
     """
-    names = {name: found for name, (found, _) in servable.signatures(folder).items()}
+    try:
+        signatures = servable.signatures(folder)
+    except DecodeError as error:
+        raise VerificationError(f"{folder} does not load: {error}") from error
+    names = {name: found for name, (found, _) in signatures.items()}
     lines = [json.dumps(names)]
     for request in requests:
         inputs = {name: capi_process.encode(value) for name, value in request["inputs"].items()}
