@@ -74,9 +74,7 @@ def make(source, folder, version, stable=None):
     of_files, left_out = measured(files, source, x, y, expected)
     rows += of_files
     if source.class_names and not (files / litert_files.PERSONALISE).exists():
-        reason = (
-            "the classifier is no stack of layers, a linear Dense one last, that knows all classes"
-        )
+        reason = "the classifier is no stack of layers that ends in a linear Dense one"
         left_out.append(f"left out: {litert_files.PERSONALISE}: {reason}")
     made = report.make(source, version, rows, differences, len(x), y, expected, left_out)
     write_json(folder / "report.json", made)

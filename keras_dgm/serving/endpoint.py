@@ -33,6 +33,11 @@ class Input:
         shape = [rows, *self.shape] if self.batched else self.shape
         return tf.TensorSpec(shape, self.dtype, self.name)
 
+    @property
+    def may_be_missing(self) -> bool:
+        """Whether NaN is a missing entry, not a mistake."""
+        return False
+
     def valid(self, tensor: tf.Tensor) -> tf.Tensor:
         """Which rows of a tensor keep the rules, booleans [B]."""
         return tf.ones(tf.shape(tensor)[:1], tf.bool)
@@ -68,7 +73,6 @@ class Features(Input):
 
     @property
     def may_be_missing(self) -> bool:
-        """Whether NaN is a missing entry, not a mistake."""
         return bool(np.all(self.accepts(tf.fill([1, *self.shape], np.float32(np.nan)))))
 
     def valid(self, tensor):
