@@ -123,11 +123,12 @@ def likelihoods():
                 f"{found['log_likelihood']:.2f} ± {found['monte_carlo_stderr']:.3f}",
                 f"{found['test_set_stderr']:.2f}",
                 f"{found['examples']:,}, {found['num_samples']:,}",
-                f"{found['ess_median']:.0f}",
+                f"{found['mean_bias']:.2f}" if "mean_bias" in found else "",
+                f"{found['khat_too_large']:.0%}" if "khat_too_large" in found else "",
             ]
         )
     head = ["", "training", "bound", "log p(x) ± Monte-Carlo error", "± by the examples"]
-    return table([*head, "examples, samples", "median effective samples"], rows)
+    return table([*head, "examples, samples", "bias", "k-hat above 0.7"], rows)
 
 
 def aevb():
