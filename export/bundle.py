@@ -1,13 +1,12 @@
 """Writes a bundle: everything is made and verified in a temporary folder, then moved into place."""
 
 import errno
-import hashlib
 import shutil
 from pathlib import Path
 
 from export import browser, card, litert, litert_files, measure, reference, report, servable, verify
 from export.workplace import Moves, Workplace, content
-from keras_dgm.runs.files import read_json, write_json
+from keras_dgm.runs.files import read_json, sha256, write_json
 
 FORMAT = 1
 NUM_PERSONALISE = 200
@@ -87,7 +86,7 @@ def make(source, folder, version, stable=None):
         "format": FORMAT,
         "name": source.name,
         "version": version,
-        "settings": {name: digest(folder / name) for name in servable.SETTINGS},
+        "settings": {name: sha256(folder / name) for name in servable.SETTINGS},
     }
     write_json(folder / verify.MARKER, marker)
     return made
@@ -221,9 +220,4 @@ def edited(there, new, marked):
     if not there.exists():
         return False
     written = (marked.get("settings") or {}).get(there.name)
-    return digest(there) not in (written, digest(new))
-
-
-def digest(path):
-    """The SHA-256 of a file, in hexadecimal digits."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+    return sha256(there) not in (written, sha256(new))

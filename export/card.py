@@ -3,17 +3,16 @@
 After Mitchell et al. (2019), arXiv 1810.03993. What only its authors know, they add.
 """
 
-import hashlib
-import math
 from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
-from tensorflow.core.protobuf import saved_model_pb2
+from scipy import stats
 
-from export import litert, measure
+from export import litert, measure, servable
 from export.runners import LiteRT
 from keras_dgm import evaluation
+from keras_dgm.runs.files import sha256
 
 JSON, MARKDOWN = "model_card.json", "model_card.md"
 # Whose content the card vouches for; the settings around them are the user's.
@@ -67,11 +66,10 @@ def errors(probabilities, y):
     return {"error": error, "interval": wilson(error, known), "examples": known}
 
 
-def wilson(share, count, z=1.96):
+def wilson(share, count):
     """The interval in which a true share lies with 95 %, given that of `count` draws."""
-    centre = (share + z**2 / (2 * count)) / (1 + z**2 / count)
-    half = math.sqrt(share * (1 - share) / count + z**2 / (4 * count**2)) * z / (1 + z**2 / count)
-    return [max(0.0, centre - half), min(1.0, centre + half)]
+    found = stats.binomtest(round(share * count), count).proportion_ci(method="wilson")
+    return [float(found.low), float(found.high)]
 
 
 def inputs(source):
@@ -82,7 +80,7 @@ def inputs(source):
             found[each.name] = {
                 "shape": [None, *each.shape],
                 "dtype": each.dtype.name,
-                "rule": getattr(each, "rule", None),
+                "rule": each.rule,
             }
     features = next(iter(source.model.endpoints().values())).inputs[0]
     if source.data is not None and len(source.data.x_train):
@@ -114,12 +112,9 @@ def columns(source):
 
 def signatures(folder):
     """The tensors of each signature of a SavedModel: type and shape, None for any size."""
-    content = Path(folder, "saved_model.pb").read_bytes()
-    (graph,) = saved_model_pb2.SavedModel.FromString(content).meta_graphs
     return {
         name: {"inputs": tensors(signature.inputs), "outputs": tensors(signature.outputs)}
-        for name, signature in sorted(graph.signature_def.items())
-        if not name.startswith("__")
+        for name, signature in sorted(servable.definitions(folder).items())
     }
 
 
@@ -164,10 +159,6 @@ def checksums(folder):
     """SHA-256 of each file of the `PARTS` of a bundle, by its path in it."""
     paths = [path for part in PARTS for path in Path(folder, part).rglob("*") if path.is_file()]
     return {path.relative_to(folder).as_posix(): sha256(path) for path in sorted(paths)}
-
-
-def sha256(path):
-    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def markdown(card):

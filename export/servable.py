@@ -92,8 +92,6 @@ def request(name, signature, inputs, rows=None):
 
 def signatures(folder):
     """The tensors and the method of each signature of a SavedModel, by name."""
-    content = Path(folder, "saved_model.pb").read_bytes()
-    (graph,) = saved_model_pb2.SavedModel.FromString(content).meta_graphs
     return {
         name: (
             Names(
@@ -102,9 +100,16 @@ def signatures(folder):
             ),
             signature.method_name,
         )
-        for name, signature in graph.signature_def.items()
-        if not name.startswith("__")
+        for name, signature in definitions(folder).items()
     }
+
+
+def definitions(folder):
+    """The SignatureDef of each signature of a SavedModel, by name."""
+    content = Path(folder, "saved_model.pb").read_bytes()
+    (graph,) = saved_model_pb2.SavedModel.FromString(content).meta_graphs
+    found = graph.signature_def.items()
+    return {name: signature for name, signature in found if not name.startswith("__")}
 
 
 def write_configuration(folder, source, cases, version, stable=None):

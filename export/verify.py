@@ -168,7 +168,7 @@ def personalisation(file, cases, examples, labels):
 
 def refuses_to_learn(model, x):
     """Refuse an adapting file that learns from what is none of its inputs."""
-    y, rate = np.zeros(len(x), np.int32), np.float32(0.05)
+    y, rate = np.zeros(len(x), np.int32), np.float32(personalise.LEARNING_RATE)
     before = model.run("get_weights")
     for what, images, class_id, learning_rate in (
         ("infinite images", np.full_like(x, np.inf), y, rate),

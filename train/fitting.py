@@ -1,7 +1,6 @@
 """Each model of a run: built as its recipe says, trained, and measured."""
 
 import dataclasses
-import hashlib
 import math
 import signal
 import sys
@@ -59,8 +58,7 @@ def fit(config, data, folder, m1=None):
     if m1 is None:
         m1, facts = fit_m1(config, data, folder, observation)
     else:
-        sha256 = hashlib.sha256(config.m1_from.read_bytes()).hexdigest()
-        facts = {**facts_of_m1(m1, data), "m1_sha256": sha256}
+        facts = {**facts_of_m1(m1, data), "m1_sha256": files.sha256(config.m1_from)}
     if config.model == "m1":
         found = classify_features(m1, data) if data.num_labeled else {"test_error": None}
         return m1, {**facts, **found}

@@ -1,7 +1,6 @@
 """log p(x) of a run's model on its test set, and the error of p(y|x)."""
 
 import dataclasses
-import hashlib
 import sys
 import time
 import warnings
@@ -72,7 +71,7 @@ def measure(config):
         "num_samples": config.num_samples,
         "seed": config.seed,
         "examples": len(x),
-        "model": hashlib.sha256((config.run / run_folder.MODEL).read_bytes()).hexdigest(),
+        "model": files.sha256(config.run / run_folder.MODEL),
     }
     record = _earlier(path, settings, config.overwrite)
     while len(record["log_p"]) < len(x):

@@ -1,6 +1,7 @@
 """Files that are there as a whole or not at all, and JSON."""
 
 import contextlib
+import hashlib
 import json
 import os
 import zipfile
@@ -117,3 +118,8 @@ def check_model_file(path: str | os.PathLike, argument: str) -> None:
             f"JSON of at most {MAX_JSON >> 20} MB, got {path} of {size} bytes, which holds "
             f"{sum(sizes.values())}"
         )
+
+
+def sha256(path: Any) -> str:
+    """The SHA-256 of a file, in hexadecimal digits."""
+    return hashlib.sha256(Path(path).read_bytes()).hexdigest()

@@ -34,6 +34,11 @@ class Input:
         return tf.TensorSpec(shape, self.dtype, self.name)
 
     @property
+    def rule(self) -> str | None:
+        """What its entries must be, in words; None of what may be anything."""
+        return None
+
+    @property
     def may_be_missing(self) -> bool:
         """Whether NaN is a missing entry, not a mistake."""
         return False

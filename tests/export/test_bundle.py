@@ -163,7 +163,7 @@ def placed(output, version, **files):
             "format": bundles.FORMAT,
             "name": "digits",
             "version": version,
-            "settings": {name: bundles.digest(folder / name) for name in settings},
+            "settings": {name: bundles.sha256(folder / name) for name in settings},
         }
         (folder / verify.MARKER).write_text(json.dumps(marker))
         (folder / card.JSON).write_text(json.dumps({"sha256": card.checksums(folder)}))
