@@ -1,5 +1,7 @@
 """The text files around a servable; `@NAME@` stands for its name."""
 
+import textwrap
+
 # All versions are loaded, so that the labels, edited or not, lead to one that is. A running server
 # sets labels before it loads what a policy of specific versions names, and would refuse new ones.
 # A request without a label gets the newest; for a canary, send most with the label `stable` and
@@ -42,6 +44,18 @@ IS_AVAILABLE = (
     "printf 'GET /v1/models/@NAME@ HTTP/1.0\\r\\n\\r\\n' >&3 && grep -q '\"AVAILABLE\"' <&3"
 )
 
+# The server, as both of the following start it.
+SERVER = """\
+- tensorflow_model_server
+- --port=8500
+- --rest_api_port=8501
+- --model_config_file=/bundle/models.config
+- --model_config_file_poll_wait_seconds=60
+- --allow_version_labels_for_unavailable_models=true
+- --enable_batching=true
+- --batching_parameters_file=/bundle/batching.config
+- --monitoring_config_file=/bundle/monitoring.config"""
+
 # Settings are read from a folder, for a file mounted alone is not seen to be replaced.
 DOCKER_COMPOSE = """\
 # docker compose up, then examples/curl.sh or python examples/grpc_client.py
@@ -56,15 +70,7 @@ services:
       - ./:/bundle:ro
     # The image's own entry point serves one model and reads no configuration file.
     entrypoint:
-      - tensorflow_model_server
-      - --port=8500
-      - --rest_api_port=8501
-      - --model_config_file=/bundle/models.config
-      - --model_config_file_poll_wait_seconds=60
-      - --allow_version_labels_for_unavailable_models=true
-      - --enable_batching=true
-      - --batching_parameters_file=/bundle/batching.config
-      - --monitoring_config_file=/bundle/monitoring.config
+@SERVER@
     healthcheck:
       test:
         - CMD
@@ -81,7 +87,7 @@ services:
         limits:
           cpus: "2"
           memory: 1g
-"""
+""".replace("@SERVER@", textwrap.indent(SERVER, 6 * " "))
 
 # As the compose file, with two replicas.
 KUBERNETES = """\
@@ -106,15 +112,7 @@ spec:
         - name: serving
           image: tensorflow/serving:@IMAGE@
           command:
-            - tensorflow_model_server
-            - --port=8500
-            - --rest_api_port=8501
-            - --model_config_file=/bundle/models.config
-            - --model_config_file_poll_wait_seconds=60
-            - --allow_version_labels_for_unavailable_models=true
-            - --enable_batching=true
-            - --batching_parameters_file=/bundle/batching.config
-            - --monitoring_config_file=/bundle/monitoring.config
+@SERVER@
           ports:
             - {name: grpc, containerPort: 8500}
             - {name: rest, containerPort: 8501}
@@ -150,7 +148,7 @@ spec:
   ports:
     - {name: grpc, port: 8500, targetPort: grpc}
     - {name: rest, port: 8501, targetPort: rest}
-"""
+""".replace("@SERVER@", textwrap.indent(SERVER, 12 * " "))
 
 CURL = """\
 #!/bin/sh
