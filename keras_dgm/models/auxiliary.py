@@ -1,6 +1,6 @@
 """ADGM and SDGM, M2 with an auxiliary variable."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import keras
@@ -9,8 +9,7 @@ import tensorflow as tf
 from keras_dgm import bounds, checks, distributions, networks
 from keras_dgm.models.base import Unsupported
 from keras_dgm.models.m2 import M2
-from keras_dgm.serving import folding
-from keras_dgm.serving.deployed import DeployedADGM, DeployedSDGM
+from keras_dgm.serving.deployed import DeployedADGM, DeployedM2, DeployedSDGM
 from keras_dgm.training.step import StepOutput
 
 
@@ -67,7 +66,7 @@ class ADGM(M2):
     """
 
     title = "ADGM"
-    deployed_as: type[DeployedADGM] = DeployedADGM
+    deployed_as: type[DeployedM2] = DeployedADGM
 
     def __init__(
         self,
@@ -226,11 +225,6 @@ class ADGM(M2):
 
     def as_m2(self, x: Any) -> Any:
         raise Unsupported(f"a committee teaches an M2 or M1+M2; this is {self.title}")
-
-    def deployed(self, softplus: Callable | None = None) -> DeployedADGM:
-        self.check_built()
-        features = folding.stages_of_preprocessor(self.preprocessor)
-        return self.deployed_as(self, features, self.view.data_stages(), softplus)
 
     def get_config(self) -> dict[str, Any]:
         config = super().get_config()

@@ -96,6 +96,7 @@ class M2(GenerativeClassifier):
     """
 
     title = "M2"
+    deployed_as = DeployedM2
 
     def __init__(
         self,
@@ -341,7 +342,7 @@ class M2(GenerativeClassifier):
     def deployed(self, softplus: Callable | None = None) -> DeployedM2:
         self.check_built()
         features = folding.stages_of_preprocessor(self.preprocessor)
-        return DeployedM2(self, features, self.view.data_stages(), softplus)
+        return self.deployed_as(self, features, self.view.data_stages(), softplus)
 
     def embed_endpoint(self, deployed: DeployedM2) -> Endpoint:
         return Endpoint(
