@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from keras_dgm.runs import files
+from train import recipes
 from train.observation import likelihood_of
 from train.recipes import M2Recipe, Recipe
 from train.settings import INLINE, NonNegative, NonNegativeReal, Positive, check_rules
@@ -188,8 +189,7 @@ def check_same(config, earlier):
     """
     settings = _flat(files.as_json(to_json(config)))
     # A run knows nothing of the settings that came after it.
-    defaults = files.as_json({"settings": dataclasses.asdict(Recipe())})
-    before = {**_flat(defaults), **_flat(earlier)}
+    before = _flat({**earlier, "settings": recipes.completed(earlier.get("settings", {}))})
     for flag, value in settings.items():
         if flag not in UNBOUND and before.get(flag) != value:
             raise ValueError(

@@ -7,6 +7,7 @@ import dataclasses
 import difflib
 from typing import Literal
 
+from keras_dgm.runs import files
 from train.settings import (
     Activation,
     Fraction,
@@ -256,3 +257,13 @@ def default_name(dataset):
 def default_model(recipe):
     """The model that a recipe is for, where none is named."""
     return {"default": "m2", "mnist-sdgm": "sdgm"}.get(recipe, "m1+m2")
+
+
+def completed(recipe):
+    """The recipe of a file, the settings that it does not know yet at their defaults."""
+    if "likelihood" not in recipe:  # The settings of a classifier.
+        return recipe
+    default = files.as_json(dataclasses.asdict(Recipe()))
+    nested = {name: default.pop(name) for name in ("m1", "m2")}
+    parts = {name: {**nested[name], **recipe[name]} for name in nested if name in recipe}
+    return {**default, **recipe, **parts}

@@ -12,7 +12,7 @@ from train import pipeline
 from train.config import FitConfig, to_json
 from train.errors import error
 from train.experiments.table1 import classifiers, grid
-from train.recipes import M2Recipe, Recipe
+from train.recipes import M2Recipe, completed
 
 CLASSIFIERS = {
     "k-nn": "k-NN",
@@ -92,16 +92,6 @@ def recipe(cell):
     elif cell.num_labeled is None:
         content["posterior_samples"] = POSTERIOR_SAMPLES
     return files.as_json(content)
-
-
-def completed(recipe):
-    """The recipe of a file, the settings that it does not know yet at their defaults."""
-    if "likelihood" not in recipe:  # The settings of a classifier.
-        return recipe
-    default = files.as_json(dataclasses.asdict(Recipe()))
-    nested = {name: default.pop(name) for name in ("m1", "m2")}
-    parts = {name: {**nested[name], **recipe[name]} for name in nested if name in recipe}
-    return {**default, **recipe, **parts}
 
 
 def grid_of(classifier):
