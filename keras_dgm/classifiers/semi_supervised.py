@@ -1,6 +1,8 @@
 """The semi-supervised classifier for a table of one's own, as a scikit-learn estimator."""
 
-from collections.abc import Sequence
+import contextlib
+import random
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import keras
@@ -110,7 +112,11 @@ class SemiSupervisedClassifier(ClassifierMixin, BaseEstimator):
         X = validate_data(self, X, dtype=np.float32, ensure_all_finite="allow-nan")
         self.classes_, labels = encode(y, len(X))
         seed = int(check_random_state(self.random_state).randint(2**31))
-        keras.utils.set_random_seed(seed)
+        with seeded(seed):
+            self._fit(X, labels, steps, seed)
+        return self
+
+    def _fit(self, X: np.ndarray, labels: np.ndarray, steps: int, seed: int) -> None:
         encoder = TableEncoder(columns_of(X))
         encoder.adapt(X)
         self.model_ = self._model(
@@ -131,7 +137,7 @@ class SemiSupervisedClassifier(ClassifierMixin, BaseEstimator):
         self.members_ = {}
         if not (self.committee and few_labels(labels)):
             generative.train(labels)
-            return self
+            return
         self.members_ = teach(
             self.model_,
             self._model,
@@ -142,7 +148,6 @@ class SemiSupervisedClassifier(ClassifierMixin, BaseEstimator):
             self.labels_per_batch,
             own=generative.opinion(labels, seed),
         )
-        return self
 
     def _model(self, **options: Any) -> M2:
         num_classes, hidden_units = len(self.classes_), tuple(self.hidden_units)
@@ -185,3 +190,18 @@ class SemiSupervisedClassifier(ClassifierMixin, BaseEstimator):
         tags.input_tags.allow_nan = True
         tags.non_deterministic = True
         return tags
+
+
+@contextlib.contextmanager
+def seeded(seed: int) -> Iterator[None]:
+    """Draw from this seed within; NumPy and Python then go on where they were.
+
+    Keras and TensorFlow, which do not tell their seed, keep this one.
+    """
+    python, numpy = random.getstate(), np.random.get_state()  # noqa: NPY002
+    keras.utils.set_random_seed(seed)
+    try:
+        yield
+    finally:
+        random.setstate(python)
+        np.random.set_state(numpy)  # noqa: NPY002

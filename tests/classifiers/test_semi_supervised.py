@@ -1,5 +1,7 @@
 """The semi-supervised classifier as scikit-learn's tools and their users call it."""
 
+import random
+
 import keras
 import numpy as np
 import pandas as pd
@@ -13,6 +15,7 @@ from sklearn.preprocessing import FunctionTransformer
 
 from keras_dgm.classifiers import SemiSupervisedClassifier
 from keras_dgm.classifiers.labels import encode, known
+from keras_dgm.classifiers.semi_supervised import seeded
 
 FAST = {"steps": 100, "labels_first": 50, "hidden_units": (16,), "latent_dim": 2}
 ALONE = {**FAST, "committee": False}
@@ -122,6 +125,18 @@ def test_bad_labels(y, message):
 def test_before_it_is_fitted(blobs):
     with pytest.raises(NotFittedError):
         SemiSupervisedClassifier().predict(blobs[0])
+
+
+def test_the_generators_of_numpy_and_python_go_on_where_they_were():
+    random.seed(1)
+    np.random.seed(1)  # noqa: NPY002
+    expected = random.Random(1).random(), np.random.RandomState(1).rand()
+
+    with seeded(2):
+        drawn = random.random(), np.random.rand()  # noqa: NPY002
+
+    assert drawn != expected
+    assert (random.random(), np.random.rand()) == expected  # noqa: NPY002
 
 
 @pytest.mark.slow
