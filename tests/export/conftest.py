@@ -51,7 +51,7 @@ def quick(monkeypatch):
     """Bundles of a SavedModel alone: no LiteRT file, nothing measured."""
     monkeypatch.setattr(litert_files, "write", lambda *_: None)
     monkeypatch.setattr(verify, "litert_folder", lambda *_: (0.0, None))
-    monkeypatch.setattr(browser, "write_source", lambda *_: None)
+    monkeypatch.setattr(browser, "write", lambda *_: None)
     monkeypatch.setattr(browser, "verify", lambda *_: 0.0)
     row = {"artifact": "SavedModel", "bytes": 1, "test_error": None, "max_difference": 0.0}
     monkeypatch.setattr(measure, "saved_model", lambda *_: {**row, "latency_ms": {}})
