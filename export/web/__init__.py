@@ -43,8 +43,8 @@ class WebConfig:
 
 def run(args):
     config = tyro.cli(WebConfig, args=args, prog="python -m export web")
-    write(config.folder, config.output)
-    print(f"wrote {config.output}", flush=True)
+    size = write(config.folder, config.output)
+    print(f"wrote {config.output}, {size / 1e6:.2f} MB", flush=True)
     if config.serve:
         with server(config.output, config.port) as http:
             print(f"http://127.0.0.1:{http.server_port}/ until Ctrl-C", flush=True)
@@ -62,7 +62,8 @@ def write(folder, output):
         model/    the bundle's files for the browser
         page.json   marks the folder as a page; its files with their sizes, and a sum of all
 
-    The large files are compressed, and end in .gz.
+    The large files are compressed, and end in .gz. Returns the sum of the sizes, which is what a
+    first visit loads.
 
     Args:
         folder: of the bundle.
@@ -80,9 +81,11 @@ def write(folder, output):
         shutil.copytree(HERE / "page", page, dirs_exist_ok=True)
         for name, file in {**model, **runtime}.items():
             put(file, page / name)
-        write_json(page / MARKER, {"bundle": folder.resolve().name, **described(page)})
+        index = described(page)
+        write_json(page / MARKER, {"bundle": folder.resolve().name, **index})
         with work.uninterrupted():
             place(page, output)
+    return sum(index["files"].values())
 
 
 def put(file, place):

@@ -54,7 +54,7 @@ def refused(capsys, folder, output):
     return capsys.readouterr().err
 
 
-def test_command_writes_a_complete_folder(small_bundle, packages, tmp_path):
+def test_command_writes_a_complete_folder(small_bundle, packages, tmp_path, capsys):
     output = tmp_path / "page"
     for _ in range(2):  # a page is replaced
         assert cli.main(["web", str(small_bundle), "--output", str(output)]) == 0
@@ -74,6 +74,7 @@ def test_command_writes_a_complete_folder(small_bundle, packages, tmp_path):
         }
         index = json.loads((output / "page.json").read_text())
         sizes = {name: (output / name).stat().st_size for name in names(output) - {"page.json"}}
+        assert capsys.readouterr().out == f"wrote {output}, {sum(sizes.values()) / 1e6:.2f} MB\n"
         assert index["files"] == sizes and sizes["model/read.tflite.gz"] < 100
         assert gzip.decompress((output / "model/head.bin.gz").read_bytes()) == b"TFL3" * 1000
         (output / "stale").touch()
