@@ -89,11 +89,13 @@ def test_a_newer_page_takes_the_place_of_the_kept_one(browser_app, page_folder, 
         index = folder / web.MARKER
         index.write_text(json.dumps({**json.loads(index.read_text()), "version": "newer"}))
         page.reload()
-        wanted = [f"{url}/ newer"]
-        page.wait_for_function(
-            "async wanted => JSON.stringify(await caches.keys()) === JSON.stringify(wanted)",
-            arg=wanted,
-        )
+        kept = []
+        for _ in range(300):
+            kept = page.evaluate("caches.keys()")
+            if kept == [f"{url}/ newer"]:
+                break
+            page.wait_for_timeout(100)
+        assert kept == [f"{url}/ newer"]
         page.reload()
         ready(page)
         assert page.inner_text("#name") == "newer"
