@@ -8,7 +8,7 @@ from export import litert
 from export.runners import LiteRT, VerificationError
 from keras_dgm.data import Column
 from keras_dgm.runs.files import read_json, write_json
-from keras_dgm.serving import Endpoint, finite_softplus, personalise
+from keras_dgm.serving import finite_softplus, personalise
 
 NUM_EXAMPLES = 10
 # To vary a column of numbers over.
@@ -77,7 +77,7 @@ def write(folder, source, x, y, rate=None):
     return card
 
 
-def difference(file, endpoint: Endpoint, x, count=100):
+def difference(file, endpoint, x, count=100):
     """The largest between a file's probabilities and those of Keras, of the first of x [N, D]."""
     model = LiteRT(file)
     found = model.run_all("read", batch_size=1, images=x[:count])["probabilities"]

@@ -59,6 +59,7 @@ def page(browser_app, table, request):
         yield page
 
 
+@pytest.mark.slow
 def test_the_card_has_what_the_form_needs(table):
     _, data, folder = table
     card = json.loads((folder / "bundle" / "litert" / "browser" / "model.json").read_text())
@@ -70,7 +71,6 @@ def test_the_card_has_what_the_form_needs(table):
     low, high = np.nanmin(data.x_train[:, 0]), np.nanmax(data.x_train[:, 0])
     assert [price["values"][0], price["values"][-1]] == pytest.approx([low, high], rel=1e-3)
     assert doors["values"] == sorted(set(doors["values"])) and set(doors["values"]) <= {2, 3, 4, 5}
-    assert any(None in example["x"] for example in card["examples"]) or len(data.x_test) > 10
 
 
 @pytest.mark.slow
@@ -93,8 +93,7 @@ def test_a_row_is_answered_as_by_keras(page, table):
     assert page.locator(".top").count() == 0 and page.locator("#changes li").count() == 0
     page.locator("#rows button").first.click()
     until_changed(page, bars, before)
-    card_label = json.loads(page.evaluate("fetch('model/model.json').then(r => r.text())"))
-    label = card_label["examples"][0]["label"]
+    label = page.evaluate("fetch('model/model.json').then(r => r.json())")["examples"][0]["label"]
     assert page.inner_text("#truth") == f"Its true class: {data.class_names[label]}"
 
 
