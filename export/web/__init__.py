@@ -112,7 +112,7 @@ def described(page):
 def place(page, output):
     """Move a finished page to `output`, instead of what is there; on an error, nothing moves."""
     attic = page.parent / "earlier"
-    attic.mkdir()
+    attic.mkdir(exist_ok=True)
     with Moves(attic) as moves:
         # The marker first: who is killed here leaves a page, which the next one replaces.
         moves.put(page / MARKER, output / MARKER)
