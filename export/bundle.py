@@ -62,9 +62,9 @@ def make(source, folder, version, stable=None):
     litert_files.write(files, source, calibration(source))
     x, y = reference.examples(source, NUM_PERSONALISE)
     differences["litert"], rate = verify.litert_folder(files, cases, x, y)
-    if browser.endpoints(source.model):
+    if source.model.page():
         (files / "browser").mkdir()
-        browser.write_source(files / "browser", source, x, y)
+        browser.write(files / "browser", source, x, y, rate)
         differences["browser"] = browser.verify(files / "browser")
 
     test = measure.test_set(source, x)

@@ -2,6 +2,8 @@
 
 import dataclasses
 import functools
+import gzip
+import hashlib
 import shutil
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -11,18 +13,16 @@ import tyro
 
 from export import verify
 from export.workplace import Moves, Workplace, content
-from keras_dgm.runs.files import read_json, write_json
+from keras_dgm.runs.files import read_json, sha256, write_json
 
 HERE = Path(__file__).parent
 PACKAGES = HERE / "node_modules" / "@litertjs"
 INSTALL = "npm ci --prefix export/web"
 MARKER = "page.json"
-# Those that LiteRT.js picks without threads, with and without relaxed SIMD.
-WASM = [
-    f"litert_wasm_{build}.{kind}"
-    for build in ("internal", "compat_internal")
-    for kind in ("js", "wasm")
-]
+# The build that every browser runs: no threads, no relaxed SIMD.
+WASM = [f"litert_wasm_compat_internal.{kind}" for kind in ("js", "wasm")]
+# Compressed here, since few servers compress them; the page unpacks them.
+PACKED = (".wasm", ".tflite", ".bin")
 # A browser runs nothing else; some systems' tables differ.
 TYPES = {".js": "text/javascript", ".wasm": "application/wasm"}
 
@@ -43,8 +43,8 @@ class WebConfig:
 
 def run(args):
     config = tyro.cli(WebConfig, args=args, prog="python -m export web")
-    write(config.folder, config.output)
-    print(f"wrote {config.output}", flush=True)
+    size = write(config.folder, config.output)
+    print(f"wrote {config.output}, {size / 1e6:.2f} MB", flush=True)
     if config.serve:
         with server(config.output, config.port) as http:
             print(f"http://127.0.0.1:{http.server_port}/ until Ctrl-C", flush=True)
@@ -60,7 +60,10 @@ def write(folder, output):
         index.html, style.css, app.js, …
         litert/   LiteRT.js
         model/    the bundle's files for the browser
-        page.json   marks the folder as a page
+        page.json   marks the folder as a page; its files with their sizes, and a sum of all
+
+    The large files are compressed, and end in .gz. Returns the sum of the sizes, which is what a
+    first visit loads.
 
     Args:
         folder: of the bundle.
@@ -77,17 +80,39 @@ def write(folder, output):
     with work as page:
         shutil.copytree(HERE / "page", page, dirs_exist_ok=True)
         for name, file in {**model, **runtime}.items():
-            (page / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(file, page / name)
-        write_json(page / MARKER, {"bundle": folder.resolve().name})
+            put(file, page / name)
+        index = described(page)
+        write_json(page / MARKER, {"bundle": folder.resolve().name, **index})
         with work.uninterrupted():
             place(page, output)
+    return sum(index["files"].values())
+
+
+def put(file, place):
+    """Copy a file to its place in the page, compressed where it is one of `PACKED`."""
+    place.parent.mkdir(parents=True, exist_ok=True)
+    if place.suffix in PACKED:
+        packed = gzip.compress(file.read_bytes(), mtime=0)
+        place.with_name(f"{place.name}.gz").write_bytes(packed)
+    else:
+        shutil.copyfile(file, place)
+
+
+def described(page):
+    """The sizes of a page's files, and a sum by which its version is known."""
+    paths = sorted(path for path in page.rglob("*") if path.is_file())
+    names = [path.relative_to(page).as_posix() for path in paths]
+    total = hashlib.sha256()
+    for name, path in zip(names, paths, strict=True):
+        total.update(f"{name} {sha256(path)}\n".encode())
+    sizes = {name: path.stat().st_size for name, path in zip(names, paths, strict=True)}
+    return {"version": total.hexdigest()[:16], "files": sizes}
 
 
 def place(page, output):
     """Move a finished page to `output`, instead of what is there; on an error, nothing moves."""
     attic = page.parent / "earlier"
-    attic.mkdir()
+    attic.mkdir(exist_ok=True)
     with Moves(attic) as moves:
         # The marker first: who is killed here leaves a page, which the next one replaces.
         moves.put(page / MARKER, output / MARKER)
@@ -112,8 +137,10 @@ def browser_files(folder):
             f"`folder` must hold a classifier's bundle: {source}/model.json is missing"
         )
     card = read_json(source / "model.json")
-    if card["image_shape"] is None:
-        raise ValueError("`folder` must hold a model of images: its model.json has no image_shape")
+    if "read" not in card["files"]:
+        raise ValueError(
+            f"`folder` must hold a bundle of this version, got {folder}; export it again"
+        )
     return existing(
         {f"model/{name}": source / name for name in ["model.json", *card["files"].values()]}
     )

@@ -90,6 +90,10 @@ class DeepGenerativeModel(TrainableModel):
         """Endpoints by which the deployed model learns on; none, unless a model has some."""
         return {}
 
+    def page(self, softplus: Callable | None = None) -> dict[str, Endpoint]:
+        """What the web page runs; nothing, unless a model has a page."""
+        return {}
+
     def latents(self) -> "dict[str, DeepGenerativeModel]":
         """The models of each layer of latent variables, by its name, the lowest first."""
         return {"z": self}

@@ -11,7 +11,7 @@ import tensorflow as tf
 from keras_dgm import bounds, checks, distributions
 from keras_dgm.likelihoods import Likelihood
 from keras_dgm.models.base import DeepGenerativeModel
-from keras_dgm.serving import personalise
+from keras_dgm.serving import page, personalise
 from keras_dgm.serving.deployed import DeployedM2
 from keras_dgm.serving.endpoint import ClassId, Endpoint, Latent, Seed, draw, drawn
 from keras_dgm.training.callbacks import StopNotFinite
@@ -277,7 +277,6 @@ class GenerativeClassifier(DeepGenerativeModel):
                 lambda x: {"probabilities": deployed.probabilities(x)},
                 (images,),
                 lambda x: {"probabilities": self.predict(x, batch_size=1000, verbose=0)},
-                page=True,
             ),
             "embed": self.embed_endpoint(deployed),
             "generate": Endpoint(
@@ -294,13 +293,11 @@ class GenerativeClassifier(DeepGenerativeModel):
                 lambda x: {"style": deployed.style(x)},
                 (images,),
                 lambda x: {"style": self.styles(x)},
-                page=True,
             ),
             "restyle": Endpoint(
                 lambda z: {"images": deployed.in_all_classes(z)},
                 (style,),
                 lambda z: {"images": self.samples(z).swapaxes(0, 1)},
-                page=True,
             ),
             "sample": Endpoint(
                 lambda y, seed: {"images": deployed.generate(y, draw(seed, Z))},
@@ -313,6 +310,15 @@ class GenerativeClassifier(DeepGenerativeModel):
     def personalisation(self, softplus: Callable | None = None) -> dict[str, Endpoint]:
         return personalise.endpoints(
             self.deployed(softplus), self.features_input(), self.class_input()
+        )
+
+    def page(self, softplus: Callable | None = None) -> dict[str, Endpoint]:
+        return page.endpoints(
+            self.deployed(softplus),
+            self.features_input(),
+            Latent("style", (self.latent_dim,)),
+            lambda x: self.predict(x, batch_size=1000, verbose=0),
+            lambda z: self.samples(z).swapaxes(0, 1),
         )
 
     def get_config(self) -> dict[str, Any]:

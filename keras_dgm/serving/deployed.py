@@ -6,6 +6,7 @@ Everything takes and returns tensors with a dynamic batch.
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import keras
 import tensorflow as tf
 
 from keras_dgm.serving import folding
@@ -60,6 +61,12 @@ class DeployedM2:
         """q(y|x), [B, K], of x [B, D]."""
         return tf.nn.softmax(self.classifier(self.inputs(x)))
 
+    @property
+    def learns_on(self) -> bool:
+        """Whether the last layer of the classifier is a linear Dense one, which can be taught."""
+        last = self.classifier.stages[-1]
+        return isinstance(last, keras.layers.Dense) and last.activation is keras.activations.linear
+
     def inputs(self, x: tf.Tensor) -> tf.Tensor:
         """What the networks see of x [B, D]."""
         return self._to_inputs(self.features(x))
@@ -68,9 +75,12 @@ class DeployedM2:
         """The mean of z under q(y|x) q(z|x,y), and at the most likely class: the `style`."""
         inputs = self.inputs(x)
         logits = self.classifier(inputs)
-        means = self._encoder(inputs[:, None], tf.range(self.num_classes)[None])  # [B, K, Z]
-        embedding = tf.reduce_sum(tf.nn.softmax(logits)[..., None] * means, 1)
+        embedding = tf.reduce_sum(tf.nn.softmax(logits)[..., None] * self.styles(inputs), 1)
         return {"embedding": embedding, "style": self._style(inputs, logits)}
+
+    def styles(self, inputs: tf.Tensor) -> tf.Tensor:
+        """The means of q(z|x,y) at every y, [B, K, Z], of what the networks see of x."""
+        return self._encoder(inputs[:, None], tf.range(self.num_classes)[None])
 
     def style(self, x: tf.Tensor) -> tf.Tensor:
         """The mean of q(z|x,y), [B, Z], at the most likely class y of x [B, D]."""

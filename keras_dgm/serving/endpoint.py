@@ -1,7 +1,7 @@
 """What a deployed model answers, and to what.
 
-An `Endpoint` is a signature of the SavedModel, a signature of the LiteRT files, a file for the
-browser, and a request that verifies them. A model has a dict of them: its `endpoints`.
+An `Endpoint` is a signature of the SavedModel, a signature of the LiteRT files, and a request that
+verifies them. A model has a dict of them: its `endpoints`.
 """
 
 import dataclasses
@@ -164,14 +164,12 @@ class Endpoint:
         reference: the same of NumPy arrays by the Keras model's own methods, which every artifact
             is held against; None: there is none.
         portable: whether LiteRT has the operations.
-        page: whether the web page runs it; such a one puts out a single tensor.
     """
 
     function: Callable[..., dict[str, tf.Tensor]]
     inputs: tuple[Input, ...]
     reference: Callable[..., dict[str, np.ndarray]] | None = None
     portable: bool = True
-    page: bool = False
 
     def specs(self, rows: int | None = None) -> list[tf.TensorSpec]:
         """Of the inputs."""

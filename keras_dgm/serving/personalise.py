@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import keras
 import numpy as np
 import tensorflow as tf
 
@@ -25,9 +24,9 @@ def endpoints(deployed: DeployedM2, features: Features, class_id: ClassId) -> di
     `infer` maps `images` to `probabilities`; `get_weights` returns `kernel` [H, K] and `bias`
     [K]; `set_weights` takes them, unless one is not finite, and returns those that now hold.
     """
-    *body, last = deployed.classifier.stages
-    if not (isinstance(last, keras.layers.Dense) and last.activation is keras.activations.linear):
+    if not deployed.learns_on:
         return {}
+    *body, last = deployed.classifier.stages
     kernel = tf.Variable(last.kernel.numpy(), name="kernel")  # [H, K]
     bias = tf.Variable(last.bias.numpy(), name="bias")  # [K]
 

@@ -1,13 +1,14 @@
 """A small trained model, and its bundle, made once a session."""
 
 import json
+from pathlib import Path
 from types import SimpleNamespace
 
 import keras
 import pytest
 
 import keras_dgm as dgm
-from export import browser, cli, litert_files, measure, verify
+from export import browser, cli, litert_files, measure, source, verify, web
 from keras_dgm import likelihoods
 
 
@@ -51,7 +52,49 @@ def quick(monkeypatch):
     """Bundles of a SavedModel alone: no LiteRT file, nothing measured."""
     monkeypatch.setattr(litert_files, "write", lambda *_: None)
     monkeypatch.setattr(verify, "litert_folder", lambda *_: (0.0, None))
-    monkeypatch.setattr(browser, "write_source", lambda *_: None)
+    monkeypatch.setattr(browser, "write", lambda *_: None)
     monkeypatch.setattr(browser, "verify", lambda *_: 0.0)
     row = {"artifact": "SavedModel", "bytes": 1, "test_error": None, "max_difference": 0.0}
     monkeypatch.setattr(measure, "saved_model", lambda *_: {**row, "latency_ms": {}})
+
+
+CHROMIUM = "/usr/bin/chromium"
+FLAGS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+@pytest.fixture(scope="session")
+def browser_app():
+    """Chromium."""
+    if not Path(CHROMIUM).exists():
+        pytest.skip(f"{CHROMIUM} is not installed")
+    if not web.PACKAGES.is_dir():
+        pytest.skip(f"LiteRT.js is not installed: {web.INSTALL}")
+    sync = pytest.importorskip("playwright.sync_api")
+    with sync.sync_playwright() as playwright:
+        found = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield found
+        found.close()
+
+
+@pytest.fixture(scope="session")
+def page_folder(browser_app, trained, tmp_path_factory):
+    """The page of `trained`, beside the part of a bundle that it is made of."""
+    folder = tmp_path_factory.mktemp("web")
+    files = folder / "bundle" / "litert" / "browser"
+    files.mkdir(parents=True)
+    marker = {"format": 1, "name": "digits", "version": 1}
+    (folder / "bundle" / "bundle.json").write_text(json.dumps(marker))
+    data = trained.data
+    of_digits = source.Source(trained.model, "digits", data.class_names, data.image_shape, (), data)
+    browser.write(files, of_digits, data.x_test, data.y_test, 0.05)
+    web.write(folder / "bundle", folder / "page")
+    return folder / "page"

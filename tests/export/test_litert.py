@@ -1,11 +1,12 @@
 """The LiteRT files of a bundle."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
 
-from export import litert, measure, runners, verify
+from export import browser, litert, measure, runners, verify
 from export.runners import LiteRT, VerificationError
 from keras_dgm.serving import Endpoint
 
@@ -125,11 +126,34 @@ def test_the_browser_files_agree_with_the_examples_in_their_card(folder):
 
     assert card["num_classes"] == len(card["class_names"]) == 10
     assert len(card["examples"]) == 10
-    for name in ("classify", "style", "restyle"):
-        file = LiteRT(folder / "browser" / card["files"][name])
+    for name in ("classify.tflite", card["files"]["read"], card["files"]["restyle"]):
+        file = LiteRT(folder / "browser" / name)
         inputs = file._interpreter.get_input_details()
         assert [d["shape"][0] for d in inputs] == [1]
         assert {d["dtype"] for d in inputs} == {np.float32}
+    assert card["precision"] == "float16" and card["learning_rate"] in verify.ADAPTATION_RATES
+
+
+def test_the_browser_s_last_layer_is_the_one_that_learns(folder, trained):
+    read = LiteRT(folder / "browser" / "read.tflite").run("read", images=trained.data.x_test[:1])
+    weights = LiteRT(folder / "personalise.tflite").run("get_weights")
+    head = np.fromfile(folder / "browser" / "head.bin", "<f4").reshape(-1, 10)
+
+    np.testing.assert_array_equal(head, [*weights["kernel"], weights["bias"]])
+    assert read["hidden"].shape == (1, len(weights["kernel"]))
+
+
+def test_a_page_that_is_not_as_keras_is_refused(folder, tmp_path):
+    copy = tmp_path / "browser"
+    shutil.copytree(folder / "browser", copy)
+    (copy / "head.bin").write_bytes(bytes((copy / "head.bin").stat().st_size))
+    with pytest.raises(VerificationError, match=r"head\.bin differs"):
+        browser.verify(copy)
+    card = json.loads((copy / "model.json").read_text())
+    card["examples"][0]["probabilities"].reverse()
+    (copy / "model.json").write_text(json.dumps(card))
+    with pytest.raises(VerificationError, match="differs from Keras"):
+        browser.verify(copy)
 
 
 def test_the_card_lists_the_files(folder):

@@ -1,100 +1,23 @@
-"""The page in Chromium."""
+"""The page of images in Chromium: drawings, classes, styles."""
 
 import json
-import os
-import shutil
-from pathlib import Path
 
+import numpy as np
 import pytest
-from page_server import serving
+from page_hands import DESK, PHONE, bars, draw, opened, pictures, until_changed
 
-from export import web
-
-CHROMIUM = "/usr/bin/chromium"
-FLAGS = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-
-
-@pytest.fixture(scope="module")
-def browser():
-    if not Path(CHROMIUM).exists():
-        pytest.skip(f"{CHROMIUM} is not installed")
-    if not web.PACKAGES.is_dir():
-        pytest.skip(f"LiteRT.js is not installed: {web.INSTALL}")
-    sync = pytest.importorskip("playwright.sync_api")
-    with sync.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield browser
-        browser.close()
-
-
-@pytest.fixture(scope="module")
-def folder(browser, bundle, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("web") / "page"
-    web.write(bundle, folder)
-    return folder
-
-
-@pytest.fixture(scope="module")
-def card(folder):
-    return json.loads((folder / "model" / "model.json").read_text())
+from export.browser import TOLERANCES
 
 
 @pytest.fixture
-def page(browser, folder, request):
-    """The loaded page; it may ask for nothing outside its origin, and raise no error."""
-    options = getattr(request, "param", {"viewport": {"width": 1024, "height": 768}})
-    with serving(folder) as url, browser.new_context(**options) as context:
-        page = context.new_page()
-        requests, errors = [], []
-        page.on("request", lambda request: requests.append(request.url))
-        page.on("pageerror", lambda error: errors.append(error))
-        page.goto(f"{url}/")
-        page.wait_for_selector("body[data-state=ready]", timeout=60_000)
-        page.wait_for_selector("[role=meter][aria-valuenow]")
+def card(page_folder):
+    return json.loads((page_folder / "model" / "model.json").read_text())
+
+
+@pytest.fixture
+def page(browser_app, page_folder, request):
+    with opened(browser_app, page_folder, getattr(request, "param", DESK)) as page:
         yield page
-        outside = [asked for asked in requests if not asked.startswith((f"{url}/", "data:"))]
-        assert outside == []
-        assert any(asked.endswith(".wasm") for asked in requests)
-        assert errors == []
-        assert page.inner_text("#problem") == ""
-
-
-def bars(page):
-    meters = page.locator("[role=meter]")
-    return [float(meters.nth(i).get_attribute("aria-valuenow")) for i in range(meters.count())]
-
-
-def pictures(page):
-    return page.eval_on_selector_all("#analogies canvas", "all => all.map(c => c.toDataURL())")
-
-
-def until_changed(page, read, before):
-    for _ in range(100):
-        after = read(page)
-        if after != before:
-            page.wait_for_timeout(200)
-            return read(page)
-        page.wait_for_timeout(50)
-    raise AssertionError(f"no change after 5 s: {str(before)[:200]}")
-
-
-def draw(page, points):
-    box = page.locator("#drawing").bounding_box()
-    places = [(box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in points]
-    page.mouse.move(*places[0])
-    page.mouse.down()
-    for place in places[1:]:
-        page.mouse.move(*place, steps=5)
-    page.mouse.up()
 
 
 @pytest.mark.slow
@@ -105,7 +28,10 @@ def test_probabilities_are_those_of_keras(page, card):
         before = bars(page)
         buttons.nth(i).click()
         found = until_changed(page, bars, before)
-        assert found == pytest.approx(card["examples"][i]["probabilities"], abs=5.1e-5, rel=0)
+        expected = card["examples"][i]["probabilities"]
+        assert found == pytest.approx(expected, abs=TOLERANCES[card["precision"]], rel=0)
+        label = card["class_names"][card["examples"][i]["label"]]
+        assert page.inner_text("#truth") == f"Its true class: {label}"
         assert buttons.nth(i).get_attribute("aria-pressed") == "true"
 
 
@@ -118,9 +44,26 @@ def test_drawing_changes_bars_and_pictures(page, card):
     assert pictures(page) != earlier
     assert page.locator("#examples [aria-pressed=true]").count() == 0
     draw(page, [(0.3, 0.2), (0.7, 0.2), (0.7, 0.8)])
-    assert until_changed(page, bars, line) != before
+    both = until_changed(page, bars, line)
+    assert both != before and page.inner_text("#truth") == ""
+
+    page.click("#undo")
+    assert until_changed(page, bars, both) == line
+    assert page.is_enabled("#undo")
+    page.click("#undo")
+    page.get_by_text("Nothing is drawn yet.").wait_for()
+    assert not page.is_enabled("#undo")
+
+
+@pytest.mark.slow
+def test_a_blank_pad_says_nothing_in_bold(page):
+    assert page.locator(".top").count() == 2  # a bar and a picture
     page.click("#clear")
     page.get_by_text("Nothing is drawn yet.").wait_for()
+    page.wait_for_timeout(200)
+    assert page.locator(".top").count() == 0
+    assert set(bars(page)) == {0} and set(page.locator("#bars .value").all_inner_texts()) == {""}
+    assert not page.is_enabled("#teach-it") and not page.is_enabled("#undo")
 
 
 STROKES = """([height, width]) => import("./strokes.js").then(({toImage}) => [
@@ -132,8 +75,6 @@ STROKES = """([height, width]) => import("./strokes.js").then(({toImage}) => [
 
 @pytest.mark.slow
 def test_strokes_are_prepared_as_digits_are(page):
-    import numpy as np
-
     corner, dot, nothing = np.reshape(page.evaluate(STROKES, [28, 28]), (3, 28, 28))
     assert not nothing.any()
     for image in (corner, dot):
@@ -161,9 +102,8 @@ def test_pad_moves_the_analogies(page):
     assert all(2 < float(part.split(" = ")[1]) < 3.3 for part in position.split(", "))
 
     page.locator("#reset").focus()
-    page.keyboard.press("Shift+Tab")
-    page.keyboard.press("Shift+Tab")
-    page.keyboard.press("Shift+Tab")
+    for _ in range(4):
+        page.keyboard.press("Shift+Tab")
     assert page.evaluate("() => document.activeElement.id") == "pad"
     outline = page.locator("#pad").evaluate("pad => getComputedStyle(pad).outlineWidth")
     assert outline == "3px"
@@ -174,12 +114,20 @@ def test_pad_moves_the_analogies(page):
     page.keyboard.press("Home")
     assert until_changed(page, pictures, dragged) == start
 
+    places = set()
+    for _ in range(4):
+        before = pictures(page)
+        page.click("#random")
+        assert until_changed(page, pictures, before) != start
+        places.add(page.inner_text("#position"))
+    assert len(places) == 4
+    drawn = pictures(page)
+    page.click("#reset")
+    assert until_changed(page, pictures, drawn) == start
+
     other = page.locator("#dim-x option:not(:checked)").last.get_attribute("value")
     page.select_option("#dim-x", other)
     assert page.inner_text("#position").startswith(f"z[{other}]")
-
-
-PHONE = {"viewport": {"width": 360, "height": 740}, "has_touch": True, "is_mobile": True}
 
 
 @pytest.mark.slow
@@ -191,34 +139,18 @@ def test_phone_needs_no_sideways_scrolling(page):
     until_changed(page, bars, before)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    "file",
-    [
-        "style.css",
-        "app.js",
-        "strokes.js",
-        "litert/core.js",
-        "litert/wasm-utils.js",
-        "litert/wasm/litert_wasm_internal.js",
-        "litert/wasm/litert_wasm_internal.wasm",
-        "model/model.json",
-        "model/style.tflite",
-    ],
-)
-def test_missing_file_is_named(browser, folder, tmp_path, file):
-    copy = tmp_path / "page"
-    shutil.copytree(folder, copy, copy_function=os.link)
-    (copy / file).unlink()
-    with serving(copy) as url, browser.new_context() as context:
-        page = context.new_page()
-        page.goto(f"{url}/")
-        page.locator("#problem", has_text=file).wait_for(timeout=30_000)
+LONG = ["a", "a class whose name is a good deal longer than the others' names"]
 
 
 @pytest.mark.slow
-def test_page_opened_as_a_file_names_the_server(browser, folder):
-    with browser.new_context() as context:
-        page = context.new_page()
-        page.goto((folder / "index.html").as_uri())
-        page.locator("#problem", has_text="--serve").wait_for(timeout=30_000)
+@pytest.mark.parametrize("page", [PHONE], indirect=True)
+def test_long_names_leave_the_bars_comparable(page):
+    page.evaluate(
+        """names => document.querySelectorAll("#bars .label").forEach(
+        (label, i) => (label.textContent = names[i % 2]))""",
+        LONG,
+    )
+    boxes = [meter.bounding_box() for meter in page.locator("[role=meter]").all()]
+    assert len({(box["x"], box["width"]) for box in boxes}) == 1
+    assert boxes[0]["width"] > 100
+    assert page.evaluate("() => document.documentElement.scrollWidth") <= 360

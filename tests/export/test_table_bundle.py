@@ -68,10 +68,23 @@ def test_eight_bits_are_calibrated_on_rows_with_missing_entries(run):
     assert shapes == dict.fromkeys(("classify", "embed", "analogies", "style"), (3,))
 
 
-def test_the_page_shows_complete_rows(run):
+def test_the_page_shows_rows_with_missing_entries_where_the_model_takes_them(run):
     _, model, data = run
     examples = browser.examples(model, data.x_train, data.y_train)
 
     assert len(examples) == browser.NUM_EXAMPLES
-    assert np.isfinite([example["x"] for example in examples]).all()
+    x = np.array([example["x"] for example in examples], np.float32)  # None is NaN.
+    assert np.isnan(x).any()
+    expected = model.predict(x, verbose=0)
+    np.testing.assert_allclose([e["probabilities"] for e in examples], expected, atol=1e-6)
+
+
+def test_other_pages_show_complete_rows():
+    x = np.random.default_rng(0).random((12, 3)).astype(np.float32)
+    model = dgm.M2(2, 2, (4,), seed=0)
+    model.build((None, 3))
+    x[::3, 1] = np.nan
+    found = browser.examples(model, x, np.zeros(12, int))
+
+    np.testing.assert_array_equal([example["x"] for example in found], x[~np.isnan(x).any(1)])
     assert browser.examples(model, np.full([3, 3], np.nan, np.float32), np.zeros(3, int)) == []

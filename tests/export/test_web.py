@@ -1,3 +1,4 @@
+import gzip
 import json
 import shutil
 import urllib.error
@@ -16,9 +17,9 @@ def small_bundle(tmp_path):
     browser = folder / "litert" / "browser"
     browser.mkdir(parents=True)
     (folder / "bundle.json").write_text('{"format": 1, "name": "small", "version": 1}')
-    files = {key: f"{key}.tflite" for key in ("classify", "style", "restyle")}
+    files = {"read": "read.tflite", "restyle": "restyle.tflite", "head": "head.bin"}
     for file in files.values():
-        (browser / file).write_bytes(b"TFL3")
+        (browser / file).write_bytes(b"TFL3" * 1000)
     (browser / "labels.txt").write_text("a\nb\n")
     card = {"name": "small", "image_shape": [8, 8], "files": {**files, "labels": "labels.txt"}}
     (browser / "model.json").write_text(json.dumps(card))
@@ -53,27 +54,29 @@ def refused(capsys, folder, output):
     return capsys.readouterr().err
 
 
-def test_command_writes_a_complete_folder(small_bundle, packages, tmp_path):
+def test_command_writes_a_complete_folder(small_bundle, packages, tmp_path, capsys):
     output = tmp_path / "page"
     for _ in range(2):  # a page is replaced
         assert cli.main(["web", str(small_bundle), "--output", str(output)]) == 0
         assert names(output) == {
             "page.json",
-            "index.html",
-            "style.css",
-            "app.js",
-            "runtime.js",
-            "strokes.js",
+            *names(web.HERE / "page"),
             "litert/package.json",
             "litert/core.js",
             "litert/wasm-utils.js",
-            *(f"litert/wasm/{name}" for name in web.WASM),
+            "litert/wasm/litert_wasm_compat_internal.js",
+            "litert/wasm/litert_wasm_compat_internal.wasm.gz",
             "model/model.json",
             "model/labels.txt",
-            "model/classify.tflite",
-            "model/style.tflite",
-            "model/restyle.tflite",
+            "model/read.tflite.gz",
+            "model/restyle.tflite.gz",
+            "model/head.bin.gz",
         }
+        index = json.loads((output / "page.json").read_text())
+        sizes = {name: (output / name).stat().st_size for name in names(output) - {"page.json"}}
+        assert capsys.readouterr().out == f"wrote {output}, {sum(sizes.values()) / 1e6:.2f} MB\n"
+        assert index["files"] == sizes and sizes["model/read.tflite.gz"] < 100
+        assert gzip.decompress((output / "model/head.bin.gz").read_bytes()) == b"TFL3" * 1000
         (output / "stale").touch()
     assert not [path for path in tmp_path.iterdir() if path.name.startswith(".")]
 
@@ -87,15 +90,26 @@ def test_bundle_must_have_a_classifier(small_bundle, packages, tmp_path, capsys)
     assert "a classifier's bundle" in refused(capsys, small_bundle, tmp_path / "page")
 
 
-def test_bundle_must_have_images(small_bundle, packages, tmp_path, capsys):
+def test_bundle_must_be_of_this_version(small_bundle, packages, tmp_path, capsys):
     card = small_bundle / "litert" / "browser" / "model.json"
-    card.write_text(card.read_text().replace("[8, 8]", "null"))
-    assert "a model of images" in refused(capsys, small_bundle, tmp_path / "page")
+    card.write_text(card.read_text().replace('"read"', '"classify"'))
+    assert "export it again" in refused(capsys, small_bundle, tmp_path / "page")
+
+
+def test_the_version_is_that_of_the_content(small_bundle, packages, tmp_path):
+    def version():
+        web.write(small_bundle, tmp_path / "page")
+        return json.loads((tmp_path / "page" / "page.json").read_text())["version"]
+
+    first = version()
+    assert version() == first
+    (small_bundle / "litert" / "browser" / "head.bin").write_bytes(b"other")
+    assert version() != first
 
 
 def test_missing_file_of_the_bundle_is_named(small_bundle, packages, tmp_path, capsys):
-    (small_bundle / "litert" / "browser" / "style.tflite").unlink()
-    assert "style.tflite" in refused(capsys, small_bundle, tmp_path / "page")
+    (small_bundle / "litert" / "browser" / "read.tflite").unlink()
+    assert "read.tflite" in refused(capsys, small_bundle, tmp_path / "page")
 
 
 def test_missing_packages_name_the_command(small_bundle, packages, tmp_path, capsys):

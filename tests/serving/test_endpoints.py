@@ -159,6 +159,31 @@ def test_every_endpoint_answers_as_its_reference(name):
             close(answer[output], values)
 
 
+@pytest.mark.parametrize("name", MODELS)
+def test_the_page_reads_an_input_once(name):
+    model = MODELS[name]()
+    page = model.page(finite_softplus)
+    if not model.num_classes:
+        assert page == {}
+        return
+    (x,) = requests(page["read"], missing="missing" in name)
+    answer = page["read"].function(tf.constant(x))
+    close(answer["probabilities"], page["read"].reference(x)["probabilities"])
+    top = np.argmax(answer["probabilities"], axis=1)
+    close(np.asarray(answer["styles"])[np.arange(len(x)), top], model.styles(x))
+    (z,) = requests(page["restyle"])
+    close(
+        page["restyle"].function(tf.constant(z))["images"], page["restyle"].reference(z)["images"]
+    )
+
+    learning = model.personalisation(finite_softplus)
+    assert ("hidden" in answer) == bool(learning)
+    if learning:
+        weights = learning["get_weights"].function()
+        logits = np.asarray(answer["hidden"]) @ weights["kernel"] + weights["bias"]
+        close(tf.nn.softmax(logits), answer["probabilities"])
+
+
 @pytest.mark.parametrize("name", ["M1", "M2, missing entries", "M1+M2"])
 def test_a_row_that_breaks_a_rule_is_blank_and_its_neighbours_are_answered(name):
     bad = np.arange(len(X)) % 3 == 0
