@@ -31,7 +31,7 @@ class ScoreConfig:
 
     Writes score.json into the run folder: the area under the ROC curve (AUROC; 0.5 is chance, below
     it the other data look less strange) of the bound, of typicality (Nalisnick et al., 2019), for
-    images of the complexity-corrected bound (Serra et al., 2020), and for classifiers of the
+    images of the complexity-corrected bound (Serrà et al., 2020), and for classifiers of the
     confidence (Hendrycks and Gimpel, 2017).
     """
 
@@ -185,8 +185,8 @@ def lines(config, record):
         rows.append((name, *shown(each), *(f"{each['auroc'][key]:.3f}" for key in detectors)))
     return "\n".join(
         [
-            f"scores of {record['model']} of {record['dataset']}, {test['examples']} test examples; "
-            f"the part outside of percentiles {INSIDE[0]} to {INSIDE[1]} of "
+            f"scores of {record['model']} of {record['dataset']}, {test['examples']} test "
+            f"examples; the part outside of percentiles {INSIDE[0]} to {INSIDE[1]} of "
             f"{record['validation_examples']} validation examples; AUROC against each:",
             report.table(rows),
             *(f"  {name}: {DETECTORS[name]}" for name in detectors),

@@ -20,9 +20,9 @@ class Score:
     """A lower bound on log p(x), in nats, the same whenever it is asked for: `model.score`.
 
     1/S sum_s log sum_y w_sy, w_sy = p(x, y, z_s) / q(z_s|x, y) the weights of
-    `joint_log_weights`, at S = 8 fixed z_s = mu ± sigma eps_s: eps is drawn once, with a seed of its
-    own, and is that of every example. Its expectation over eps is -J(x) for M1, and lies between
-    -U(x) and log p(x) for models of classes, whose y is summed. Grey x under a Bernoulli
+    `joint_log_weights`, at S = 8 fixed z_s = mu ± sigma eps_s: eps is drawn once, with a seed of
+    its own, and is that of every example. Its expectation over eps is -J(x) for M1, and lies
+    between -U(x) and log p(x) for models of classes, whose y is summed. Grey x under a Bernoulli
     likelihood enter as they are. Behind a preprocessor the density is of what it puts out; of a
     row with missing entries it is that of the others.
 

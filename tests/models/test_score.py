@@ -113,9 +113,7 @@ def test_the_table_is_saved(model, tmp_path):
     loaded = keras.models.load_model(tmp_path / "model.keras")
 
     assert loaded.score.num_examples == len(X)
-    np.testing.assert_allclose(
-        loaded.score.percentiles(X), model.score.percentiles(X), atol=0.1
-    )
+    np.testing.assert_allclose(loaded.score.percentiles(X), model.score.percentiles(X), atol=0.1)
 
 
 def test_without_validation_data_there_is_no_percentile():
