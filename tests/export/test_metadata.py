@@ -12,6 +12,7 @@ from export import litert, litert_files, metadata, verify
 from export.runners import LiteRT, VerificationError
 
 NAMES = ("ant", "bee", "café")
+READER = "tensorflow_lite_support.metadata.python.metadata"
 
 
 @pytest.fixture(scope="module")
@@ -80,7 +81,7 @@ def test_other_labels_than_those_beside_it_are_noticed(folder, tmp_path):
 
 def test_the_reader_of_those_who_made_the_format(folder):
     """Of tflite-support, no longer released, and for an older protobuf: not among the pins."""
-    reader = pytest.importorskip("tflite_support").metadata.MetadataDisplayer
+    reader = pytest.importorskip(READER).MetadataDisplayer
     found = reader.with_model_file(str(folder / "model.tflite"))
 
     assert found.get_packed_associated_file_list() == ["labels.txt"]
