@@ -41,7 +41,7 @@ class ScoreConfig:
     """Data sets, by a name or a path of `keras_dgm.data.load`. Images of another size are resized,
     and data of another range than a likelihood over [0, 1] allows are mapped onto it."""
     examples: Positive | None = None
-    """The first so many of each test set; None: all."""
+    """The first so many of each test set, and of the validation set; None: all."""
     summary: Path | None = None
     """A further file for the same."""
     data_dir: Path | None = None
@@ -60,7 +60,7 @@ def measure(config):
     if not len(run.data.x_valid):
         raise ValueError(f"`run` must have validation data, got {config.run}, which has none")
     others = {Path(name).stem: other(name, run, config.data_dir) for name in config.against}
-    run.model.score.rank_among(run.data.x_valid)
+    run.model.score.rank_among(run.data.x_valid[: config.examples])
     x = run.data.x_test[: config.examples]
     score = run.model.score(x)
     own = strangeness(run, x, score)

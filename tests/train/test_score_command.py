@@ -53,7 +53,7 @@ def test_the_figures_are_those_of_the_scores(run, noise, tmp_path, capsys):
     ]  # fmt: skip
     assert of_digits["changes"] == [] and of_digits["auroc"] == dict.fromkeys(score.DETECTORS, 0.5)
     assert of_noise["auroc"]["bound"] > 0.9 and of_noise["outside"] > 0.5
-    assert record["test"]["examples"] == 100 and record["validation_examples"] == 200
+    assert record["test"]["examples"] == 100 and record["validation_examples"] == 100
     model, data = keras.models.load_model(run / "model.keras"), dgm.data.load("digits")
     found = model.score(data.x_test[:100])
     assert record["test"]["mean_score"] == pytest.approx(found.mean(), rel=1e-4)
