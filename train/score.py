@@ -12,7 +12,7 @@ from sklearn.metrics import roc_auc_score
 
 import keras_dgm as dgm
 from keras_dgm.runs import files, run_folder
-from train import report, runs
+from train import predict, report, runs
 from train.settings import Positive
 
 # Of percentiles, between which 99 % of the validation data lie.
@@ -38,8 +38,9 @@ class ScoreConfig:
     run: Annotated[Path, tyro.conf.Positional]
     """A run folder of `python -m train fit`."""
     against: tuple[str, ...]
-    """Data sets, by a name or a path of `keras_dgm.data.load`. Images of another size are resized,
-    and data of another range than a likelihood over [0, 1] allows are mapped onto it."""
+    """Data sets, by a name or a path of `keras_dgm.data.load`; of a run on a table, further tables
+    with its columns. Images of another size are resized, and data of another range than a
+    likelihood over [0, 1] allows are mapped onto it."""
     examples: Positive | None = None
     """The first so many of each test set, and of the validation set; None: all."""
     summary: Path | None = None
@@ -91,8 +92,11 @@ def measure(config):
 def other(name, run, data_dir):
     """The test examples [N, D] of another data set as the run's model takes them.
 
-    And what was changed of them, in lines.
+    Of a table, all rows, encoded as in training. And what was changed of them, in lines.
     """
+    if run.folder.schema is not None:
+        _, x, _ = predict.read(run.folder, Path(name))
+        return x, []
     found = dgm.data.load(name, data_dir=data_dir or run.folder.data_dir)
     x, changes = found.x_test, []
     width = run.model.input_dim

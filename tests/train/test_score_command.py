@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from types import SimpleNamespace
 
 import keras
 import numpy as np
@@ -83,6 +84,18 @@ def test_resized_images_are_those_of_the_other_shape():
     np.testing.assert_allclose(score.resized(x, (4, 4), (6, 5)), np.repeat(x[:, :1], 30, axis=1))
     with pytest.raises(ValueError, match="`against` must have as many channels"):
         score.resized(x, (4, 4), (6, 5, 3))
+
+
+def test_another_table_is_encoded_as_in_training(tmp_path):
+    rows = [f"{i},{'ab'[i % 2]},{'xy'[i % 2]}" for i in range(60)]
+    (tmp_path / "old.csv").write_text("\n".join(["size,kind,class", *rows]))
+    (tmp_path / "new.csv").write_text("kind,size\nb,3\na,1000\n")
+    data = dgm.data.load(tmp_path / "old.csv", target="class")
+    folder = SimpleNamespace(schema=data.schema.get_config(), path=tmp_path)
+
+    x, changes = score.other(tmp_path / "new.csv", SimpleNamespace(folder=folder), None)
+
+    assert x.tolist() == [[3, 1], [1000, 0]] and changes == []
 
 
 @pytest.mark.slow
