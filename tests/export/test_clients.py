@@ -32,7 +32,7 @@ client = TensorServingClient(host="127.0.0.1", port=port)
 response = client.predict_request(model_name="digits", input_dict={"images": x})
 assert response.model_spec.version.value == 1
 answer = {name: tensor_proto_to_ndarray(tensor) for name, tensor in response.outputs.items()}
-assert answer["label"][0].decode() in "0123456789" and answer["class_id"][1] == -1
+assert answer["label"][0] in set("0123456789") and answer["class_id"][1] == -1
 """,
 }
 NEEDS = {"min-tfs-client": ["min-tfs-client==1.0.2", "protobuf==3.20.3", "grpcio", "numpy"]}
