@@ -76,7 +76,7 @@ def packed(model):
 
 def tensor_names(model):
     """The names that signatures give the tensors of each graph."""
-    found = [{} for _ in model.subgraphs]
+    found: list[dict[int, str]] = [{} for _ in model.subgraphs]
     for signature in model.signatureDefs or ():
         for each in (*signature.inputs, *signature.outputs):
             name = each.name.decode() if isinstance(each.name, bytes) else each.name

@@ -137,7 +137,8 @@ class Score:
 
     def percentile(self, score: tf.Tensor) -> tf.Tensor:
         """As `rank`, of a tensor [B]: the mean of the way past each gap between quantiles."""
-        lower, upper = self.quantiles[:-1], self.quantiles[1:]
+        quantiles = np.asarray(self.quantiles)
+        lower, upper = quantiles[:-1], quantiles[1:]
         gap = np.maximum(upper - lower, np.finfo(np.float32).tiny)
         way = tf.clip_by_value((score[:, None] - lower) / gap, 0, 1)  # [B, 1000]
         return 100 * tf.reduce_mean(way, axis=-1)
