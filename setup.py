@@ -46,8 +46,8 @@ FIGURES = ["matplotlib>=3.9"]
 # Tables of one's own: CSV, TSV and Parquet files, and frames.
 TABLES = ["pandas>=2.2", "pyarrow>=18"]
 
-# `model.export(path, format="onnx")`, which is Keras' own.
-ONNX = ["onnx>=1.19", "tf2onnx>=1.17"]
+# `model.export(path, format="onnx")`, which is Keras' own, and a bundle's ONNX files.
+ONNX = ["onnx>=1.19", "onnxruntime>=1.20", "tf2onnx>=1.17"]
 
 # CUDA's libraries for TensorFlow, on Linux.
 GPU = ["tensorflow[and-cuda]>=2.21,<3"]
@@ -88,7 +88,6 @@ TEST = [
     "grpcio>=1.70",
     "hypothesis>=6.100",
     "mypy>=1.15",
-    "onnxruntime>=1.20",
     "openvino>=2025.4",  # a second engine for what is exported
     "ovmsclient>=2023.1",  # a client of TF Serving that nobody here wrote
     "playwright>=1.50",  # drives Chromium for the page of the export

@@ -4,12 +4,26 @@ import errno
 import shutil
 from pathlib import Path
 
-from export import browser, card, litert, litert_files, measure, reference, report, servable, verify
-from export.workplace import Moves, Workplace, content
+from export import (
+    browser,
+    card,
+    litert,
+    litert_files,
+    measure,
+    onnx_files,
+    reference,
+    report,
+    servable,
+    verify,
+)
+from export.workplace import ATTIC, Moves, Workplace, content
 from keras_dgm.runs.files import read_json, sha256, write_json
+from keras_dgm.serving.signatures import SCORE
 
 FORMAT = 1
 NUM_PERSONALISE = 200
+# Of the validation data, among which scores have percentiles.
+NUM_RANKED = 5000
 
 
 def write(source, output, version=None):
@@ -17,6 +31,7 @@ def write(source, output, version=None):
 
         servable/NAME/VERSION/   for TF Serving, beside the versions that are there
         litert/                  LiteRT files, card.json, labels.txt, browser/
+        onnx/                    ONNX files, where the extra `onnx` is installed
         examples/                requests, and the answers that a server has to give
         models.config, batching.config, monitoring.config, docker-compose.yml, kubernetes.yml
                                  what was edited of them stays, with the new one beside it as
@@ -50,6 +65,7 @@ def write(source, output, version=None):
 
 def make(source, folder, version, stable=None):
     """Write everything into `folder` and verify it; `stable` is the version before."""
+    left_out = rank_scores(source)
     cases = reference.cases(source)
     model = folder / "servable" / source.name / str(version)
     model.parent.mkdir(parents=True)
@@ -67,11 +83,23 @@ def make(source, folder, version, stable=None):
         browser.write(files / "browser", source, x, y, rate)
         differences["browser"] = browser.verify(files / "browser")
 
+    interchange = folder / onnx_files.FOLDER
+    interchange.mkdir()
+    left_out += onnx_files.write(interchange, source)
+    if onnx_files.can_be_run(folder):
+        differences["onnx"] = onnx_files.verify(interchange, cases)
+    else:
+        interchange.rmdir()
+
     test = measure.test_set(source, x)
     x, y, expected = test
     rows = [measure.saved_model(model, source, x, y, expected)]
-    of_files, left_out = measured(files, source, x, y, expected)
+    of_files, too_inaccurate = measured(files, source, x, y, expected)
     rows += of_files
+    left_out += too_inaccurate
+    default, _ = measure.default(source)
+    if (file := interchange / f"{default}.onnx").exists():
+        rows.append(measure.onnx_file(file, source, x, y, expected))
     if source.class_names and not (files / litert_files.PERSONALISE).exists():
         reason = "the classifier is no stack of layers that ends in a linear Dense one"
         left_out.append(f"left out: {litert_files.PERSONALISE}: {reason}")
@@ -90,6 +118,17 @@ def make(source, folder, version, stable=None):
     }
     write_json(folder / verify.MARKER, marker)
     return made
+
+
+def rank_scores(source):
+    """Let the model's scores have percentiles; lines that say where they have none."""
+    if SCORE not in source.model.endpoints():
+        return []
+    if source.data is not None and len(source.data.x_valid):
+        source.model.score.rank_among(source.data.x_valid[:NUM_RANKED])
+    if source.model.score.quantiles is None:
+        return ["left out: the percentile of a score: there are no validation data"]
+    return []
 
 
 def measured(folder, source, x, y, expected):
@@ -160,11 +199,9 @@ def place(folder, output, name, version):
         OSError: if a part cannot be moved; the same holds.
     """
     marked = verify.read_marker(output) or {}
-    attic = folder.parent / "earlier"
-    attic.mkdir()
     carry_over(output, folder)
     kept = []
-    with Moves(attic) as moves:
+    with Moves(folder.parent / ATTIC) as moves:
         # The marker first: who is killed here leaves a bundle, which the next export completes.
         moves.put(folder / verify.MARKER, output / verify.MARKER)
         place_version(moves, folder, output, Path("servable", name, str(version)))
@@ -187,7 +224,7 @@ def carry_over(output, folder):
     described = read_json(output / card.JSON, missing_ok=True)
     if described is None:
         return
-    for name in ("litert", "examples"):
+    for name in ("litert", "examples", onnx_files.FOLDER):
         for path in sorted((output / name).rglob("*")):
             target = folder / path.relative_to(output)
             of_bundle = path.relative_to(output).as_posix() in described["sha256"]

@@ -16,7 +16,8 @@ from keras_dgm.runs.files import sha256
 
 JSON, MARKDOWN = "model_card.json", "model_card.md"
 # Whose content the card vouches for; the settings around them are the user's.
-PARTS = ("servable", "litert", "examples")
+PARTS = ("servable", "litert", "onnx", "examples")
+PERCENTILES = (0.5, 5, 50, 95, 99.5)
 FACTS = {"train": "x_train", "valid": "x_valid", "test": "x_test"}
 
 
@@ -43,6 +44,7 @@ def make(folder, source, version, report, test, rate):
         "inputs": inputs(source),
         "columns": columns(source),
         "signatures": signatures(folder / "servable" / source.name / str(version)),
+        "score": score(source.model),
         "personalisation": personalisation(rate),
         "warnings": report["warnings"],
         "versions": report["versions"],
@@ -130,6 +132,15 @@ def tensors(found):
     }
 
 
+def score(model):
+    """The scores of validation data at some percentiles; None where no percentile is given."""
+    if model.score.quantiles is None:
+        return None
+    last = len(model.score.quantiles) - 1
+    at = {str(p): float(model.score.quantiles[round(p / 100 * last)]) for p in PERCENTILES}
+    return {"validation_examples": model.score.num_examples, "percentiles": at}
+
+
 def personalisation(rate):
     """How to let `personalise.tflite` learn; None where it was not seen to."""
     if rate is None:
@@ -196,6 +207,20 @@ def markdown(card):
     lines += ["", "## Signatures", "", "| signature | inputs | outputs |", "|---|---|---|"]
     for name, each in card["signatures"].items():
         lines.append(f"| `{name}` | {_tensors(each['inputs'])} | {_tensors(each['outputs'])} |")
+    names = [name for name in card["sha256"] if name.startswith("onnx/")]
+    if names:
+        lines += [
+            "",
+            f"{', '.join(f'`{name}`' for name in names)} take and answer what the signatures of "
+            "these names do, but for `class_id` and `label`.",
+        ]
+    if card["score"]:
+        nats = ", ".join(f"{value:.1f} ({p})" for p, value in card["score"]["percentiles"].items())
+        lines += [
+            "",
+            f"Of {card['score']['validation_examples']} validation examples, to which `percentile` "
+            f"refers, the scores in nats at some percentiles: {nats}.",
+        ]
     if card["personalisation"]:
         advice = card["personalisation"]
         lines += [

@@ -7,7 +7,7 @@ from typing import Annotated
 import tensorflow as tf
 import tyro
 
-from export import benchmark, bundle, report, source, verify
+from export import benchmark, bundle, onnx_files, report, source, verify
 from programs import commands
 
 USAGE = """usage: python -m export COMMAND [options], each with --help
@@ -115,6 +115,8 @@ def run_bundle(args):
 def run_verify(args):
     config = tyro.cli(VerifyConfig, args=args, prog="python -m export verify")
     print(f"verified: at most {verify.bundle(config.folder):.1e} from Keras")
+    if (config.folder / onnx_files.FOLDER).is_dir() and not onnx_files.can_be_run(config.folder):
+        print(f"not run: {onnx_files.FOLDER}/, which needs ONNX Runtime: {onnx_files.INSTALL}")
 
 
 def run_benchmark(args):

@@ -8,12 +8,12 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import flatbuffers
 import keras
 import numpy as np
 import tensorflow as tf
 from ai_edge_litert import schema_py_generated as schema
 
+from export import metadata
 from keras_dgm.serving import Endpoint
 
 SUFFIX = ".tflite"
@@ -141,9 +141,7 @@ def without_round_trips(content: bytes) -> bytes:
                 for output in signature.outputs:
                     output.tensorIndex = same.get(output.tensorIndex, output.tensorIndex)
         graph.operators = _used(graph)
-    builder = flatbuffers.Builder()
-    builder.Finish(model.Pack(builder), b"TFL3")
-    return bytes(builder.Output())
+    return metadata.packed(model)
 
 
 def _used(graph):

@@ -7,11 +7,12 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from export import litert
+from export import litert, metadata
 from keras_dgm.serving import Endpoint, finite_softplus
 
 NUM_CALIBRATION = 500
 PERSONALISE = "personalise.tflite"
+LABELS = "labels.txt"
 
 
 def write(folder, source, calibration):
@@ -23,6 +24,7 @@ def write(folder, source, calibration):
     of them that one alone (`classify_int8.tflite` of a classifier), `personalise.tflite` those by
     which a classifier learns on, where there are any. Inputs and outputs are named as in the
     SavedModel; a row that breaks a rule gets NaN and `valid` False, in the files of few bits too.
+    Each holds its `metadata`.
 
     Args:
         folder: an existing one.
@@ -45,9 +47,12 @@ def write(folder, source, calibration):
     if learning:
         with litert.Functions(learning) as functions:
             functions.write(folder / PERSONALISE, list(learning), variables=True)
+    inputs = {each.name: each for endpoint in endpoints.values() for each in endpoint.inputs}
+    for file in folder.glob(f"*{litert.SUFFIX}"):
+        metadata.add(file, inputs, source.class_names)
     if source.class_names:
         text = "".join(f"{name}\n" for name in source.class_names)
-        (folder / "labels.txt").write_text(text, encoding="utf-8")
+        (folder / LABELS).write_text(text, encoding="utf-8")
 
 
 def takes_integers(source, endpoint: Endpoint) -> bool:

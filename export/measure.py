@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from export import litert, runners
+from export.onnx_files import OnnxFile
 from export.runners import LiteRT, VerificationError
 
 BATCH_SIZES = (1, 64)
@@ -107,6 +108,17 @@ def litert_file(file, source, x, y, expected):
     if y is not None:
         check_error(file.name, found, expected, y)
     return line
+
+
+def onnx_file(file, source, x, y, expected):
+    """A row of the report."""
+    model = OnnxFile(file)
+    _, endpoint = default(source)
+    (output,) = endpoint.reference(x[:1])
+    parts = [model.run(file.stem, images=x[i : i + 500])[output] for i in range(0, len(x), 500)]
+    latency = {size: percentiles(clock(model, file.stem, rows(x, size))) for size in BATCH_SIZES}
+    name = f"{file.name}, ONNX Runtime"
+    return row(name, file.stat().st_size, np.concatenate(parts), expected, y, latency)
 
 
 def check_classes(name, found, expected):

@@ -21,9 +21,14 @@ def make(source, version, rows, differences, count, labels, expected, left_out=(
         "left_out": list(left_out),
         "warnings": measure.warnings(expected, labels, source.class_names),
         "threads": 1,
-        "versions": {name: _version(name) for name in PACKAGES}
-        | {"python": platform.python_version()},
+        "versions": versions(),
     }
+
+
+def versions():
+    """Of Python and of the packages that an export is made with."""
+    found = {name: _version(name) for name in PACKAGES}
+    return found | {"python": platform.python_version()}
 
 
 def table(made):

@@ -82,13 +82,17 @@ class LiteRT:
         }
 
     def tensors(self):
-        """The inputs and outputs of each signature: type and shape, None for any size."""
+        """The inputs and outputs of each signature: type and shape, None for any size.
+
+        And of int8 its `scale` and `zero_point`: a number is scale (integer - zero_point).
+        """
 
         def described(details):
             return {
                 name: {
                     "dtype": np.dtype(tensor["dtype"]).name,
                     "shape": [int(n) if n >= 0 else None for n in tensor["shape_signature"]],
+                    **scale_of(tensor),
                 }
                 for name, tensor in sorted(details.items())
             }
@@ -113,6 +117,14 @@ class LiteRT:
             for i in range(0, count, batch_size)
         ]
         return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+
+def scale_of(tensor):
+    """How the integers of a tensor are read; nothing of one of floats."""
+    if tensor["dtype"] != np.int8:
+        return {}
+    scale, zero = tensor["quantization"]
+    return {"scale": float(scale), "zero_point": int(zero)}
 
 
 def to_integers(values, tensor):

@@ -14,7 +14,7 @@ from export import reference, templates
 from export.capi import Names
 from keras_dgm.runs.files import write_json
 from keras_dgm.serving import saved_model
-from keras_dgm.serving.signatures import CLASSIFY, COLUMNS, DEFAULT
+from keras_dgm.serving.signatures import CLASSIFY, COLUMNS, DEFAULT, SCORE
 
 # What people edit.
 SETTINGS = (
@@ -125,11 +125,10 @@ def write_configuration(folder, source, cases, version, stable=None):
         stable: the version before it, that gets the label `stable`; None: itself.
     """
     folder = Path(folder)
-    dns_name = re.sub("[^a-z0-9]+", "-", source.name.lower()).strip("-") or "model"
     fill = templates.filler(
         is_available=templates.IS_AVAILABLE,
         name=source.name,
-        dns_name=dns_name,
+        dns_name=dns_name(source.name),
         version=version,
         stable=stable or version,
         image=IMAGE,
@@ -167,8 +166,21 @@ def write_configuration(folder, source, cases, version, stable=None):
         result = [[list(pair) for pair in zip(*row, strict=True)] for row in scores]
         write_json(examples / "expected_classify.json", {"results": result}, indent=None)
         script += templates.CURL_CLASSIFY
+    if of_score := first(cases, SCORE):
+        body = {"signature_name": SCORE, "inputs": _rows(of_score["inputs"])}
+        _write_request(examples / "predict_score.json", body)
+        write_answer(examples / "expected_score.json", of_score["outputs"])
+        script += templates.CURL_SCORE
     _write(examples / "curl.sh", fill(script))
     (examples / "curl.sh").chmod(0o755)
+
+
+def dns_name(name):
+    """A name for Kubernetes, where one begins with a letter and has 63 at most (RFC 1035)."""
+    found = re.sub("[^a-z0-9]+", "-", name.lower()).strip("-")
+    if not found[:1].isalpha():
+        found = f"model-{found}"
+    return found[:63].strip("-")
 
 
 def write_answer(path, outputs, count=2):

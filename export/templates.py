@@ -157,12 +157,12 @@ CURL = """\
 set -eu
 cd "$(dirname "$0")"
 server=${1:-127.0.0.1:8501}
-ask() { # METHOD REQUEST EXPECTED
+ask() { # METHOD REQUEST EXPECTED [TOLERANCE]
     echo "$2"
     # The status follows the answer, which says what is wrong and which --fail would not show.
     answer=$(curl -sS -w '%{http_code}' -d "@$2" "http://$server/v1/models/@NAME@:$1")
     case $answer in
-    *200) printf '%s' "${answer%200}" | python3 compare.py "$3" ;;
+    *200) printf '%s' "${answer%200}" | python3 compare.py "$3" "${4:-1e-5}" ;;
     *)
         printf '%s\n' "status ${answer#"${answer%???}"}: ${answer%???}" >&2
         exit 1
@@ -177,14 +177,17 @@ ask predict predict_png.json expected_png.json # a PNG file, base64 in JSON
 CURL_COLUMNS = """\
 ask predict predict_columns.json expected.json # the same rows by the names of their columns
 """
+CURL_SCORE = """\
+ask predict predict_score.json expected_score.json 1e-3 # how strange a row is
+"""
 CURL_CLASSIFY = """\
 ask classify classify.json expected_classify.json # the Classify API, which takes features by name
 """
 
 COMPARE = '''\
-"""Compare a server's answer with the expected one, to 1e-5.
+"""Compare a server's answer with the expected one, to 1e-5 or another tolerance.
 
-python3 compare.py EXPECTED.json <answer
+python3 compare.py EXPECTED.json [TOLERANCE] <answer
 """
 
 import json
@@ -203,13 +206,14 @@ def differ(found, expected, place="answer"):
             return f"{place} has {len(found)} items, not {len(expected)}"
         pairs = [(f, e, f"{place}[{i}]") for i, (f, e) in enumerate(zip(found, expected))]
     elif isinstance(expected, float):
-        same = math.isclose(found, expected, rel_tol=1e-5, abs_tol=1e-5)
+        same = math.isclose(found, expected, rel_tol=tolerance, abs_tol=tolerance)
         return None if same else f"{place} is {found}, not {expected}"
     else:
         return None if found == expected else f"{place} is {found!r}, not {expected!r}"
     return next(filter(None, (differ(*pair) for pair in pairs)), None)
 
 
+tolerance = float(sys.argv[2]) if len(sys.argv) > 2 else 1e-5
 with open(sys.argv[1], encoding="utf-8") as file:
     problem = differ(json.load(sys.stdin), json.load(file))
 sys.exit(problem and f"not as expected: {problem}")

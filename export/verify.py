@@ -4,14 +4,23 @@ from pathlib import Path
 
 import numpy as np
 
-from export import browser, card, litert, litert_files, reference, runners, servable
+from export import (
+    browser,
+    card,
+    litert,
+    litert_files,
+    metadata,
+    onnx_files,
+    reference,
+    runners,
+    servable,
+)
+from export.differences import check_finite, check_sums, compare
 from export.runners import LiteRT, VerificationError, operations, tensor_types
 from keras_dgm.runs.files import read_json
 from keras_dgm.serving import personalise
 
 MARKER = "bundle.json"
-TOLERANCE = 1e-5
-SUM_TOLERANCE = 1e-3
 STATEFUL = {"READ_VARIABLE", "ASSIGN_VARIABLE", "VAR_HANDLE", "CALL_ONCE"}
 ADAPTATION_STEPS = 30
 # Tried one after the other; wide layers need smaller ones.
@@ -69,6 +78,7 @@ def litert_folder(folder, cases, examples, labels):
             continue
         if builtin & STATEFUL:
             raise VerificationError(f"{file.name} holds variables: {builtin & STATEFUL}")
+        check_labels(file)
         model = LiteRT(file)
         if file.stem.endswith(litert.INTEGERS):
             if floats := tensor_types(file) & {"FLOAT32", "FLOAT16", "FLOAT64"}:
@@ -78,6 +88,15 @@ def litert_folder(folder, cases, examples, labels):
         if file.stem.endswith(litert.FORMATS[0]):
             largest = max(largest, litert_answers(model, cases))
     return largest, rate
+
+
+def check_labels(file):
+    """Refuse a file that holds other labels than those beside it."""
+    beside = file.with_name(litert_files.LABELS)
+    wanted = beside.read_text("utf-8").splitlines() if beside.exists() else []
+    found = metadata.labels(file)
+    if found != wanted:
+        raise VerificationError(f"{file.name} must hold the labels {wanted}, got {found}")
 
 
 def litert_answers(model, cases):
@@ -111,21 +130,6 @@ def finite_where_valid(model, cases):
             if values.dtype.kind == "f" and not np.isnan(values[~valid]).all():
                 raise VerificationError(f"{where}, {key}: must be NaN in invalid rows")
         check_sums(outputs, where)
-
-
-def check_sums(outputs, where):
-    """Refuse probabilities of valid rows that do not sum to 1."""
-    if "probabilities" in outputs:
-        sums = outputs["probabilities"][outputs["valid"]].sum(axis=1)
-        if not (np.abs(sums - 1) <= SUM_TOLERANCE).all():
-            raise VerificationError(f"{where}: probabilities must sum to 1, got {sums}")
-
-
-def check_finite(outputs, where):
-    """Refuse floats that are NaN or infinite."""
-    for name, values in outputs.items():
-        if values.dtype.kind == "f" and not np.isfinite(values).all():
-            raise VerificationError(f"{where}, {name}: must be finite for finite inputs")
 
 
 def personalisation(file, cases, examples, labels):
@@ -188,38 +192,6 @@ def cross_entropy(model, x, y):
     return float(-np.log(np.maximum(probabilities[np.arange(len(y)), y], 1e-30)).mean())
 
 
-def compare(outputs, expected, where):
-    """The largest difference of the floats; integers and names must be equal.
-
-    Raises:
-        VerificationError: if one is larger than `TOLERANCE`, relative where values exceed 1.
-    """
-    if set(outputs) != set(expected):
-        raise VerificationError(f"{where}: outputs {sorted(outputs)}, not {sorted(expected)}")
-    largest = 0.0
-    for name, wanted in expected.items():
-        found = outputs[name]
-        if found.shape != wanted.shape:
-            raise VerificationError(f"{where}, {name}: shape {found.shape}, not {wanted.shape}")
-        if wanted.dtype.kind != "f":
-            if not (found == wanted).all():
-                raise VerificationError(f"{where}, {name}: {found}, not {wanted}")
-            continue
-        blank = np.isnan(wanted)
-        if not np.isnan(found[blank]).all():
-            raise VerificationError(f"{where}, {name}: must be NaN in invalid rows, got {found}")
-        found, wanted = np.float64(found[~blank]), wanted[~blank]
-        difference = np.abs(found - wanted)
-        allowed = TOLERANCE * np.maximum(1, np.abs(wanted))
-        if not (difference <= allowed).all():  # NaN fails
-            raise VerificationError(
-                f"{where}, {name}: must differ from Keras by at most {TOLERANCE}, "
-                f"got {difference.max()}"
-            )
-        largest = max(largest, float(difference.max(initial=0)))
-    return largest
-
-
 def bundle(folder):
     """Verify a bundle again, with the reference inside it; the largest difference to Keras."""
     folder = Path(folder)
@@ -234,8 +206,11 @@ def bundle(folder):
         cases = reference.load(model / "assets.extra" / servable.REFERENCE)
         largest.append(saved_model(model, cases))
         if version == marker["version"]:
+            of_newest = cases
             of_files, _ = litert_folder(folder / "litert", cases, *reference.labelled(cases))
             largest.append(of_files)
+    if onnx_files.can_be_run(folder):
+        largest.append(onnx_files.verify(folder / onnx_files.FOLDER, of_newest))
     if (folder / "litert" / "browser").is_dir():
         largest.append(browser.verify(folder / "litert" / "browser"))
     return max(largest)

@@ -15,6 +15,8 @@ from pathlib import Path
 PREFIX = ".export-"
 # Tells the folders of exports from others of such a name.
 MARK = ".keras_dgm_export"
+# In such a folder, what was replaced in the output.
+ATTIC = "earlier"
 # What a file system of its own has at its root.
 OF_A_MOUNT_POINT = {"lost+found"}
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -33,7 +35,7 @@ class Moves:
     """Moves into place, all of which are undone if an exception leaves this context.
 
     Args:
-        attic: an empty folder, of the same file system, for what is replaced.
+        attic: an empty folder, of the same file system, for what is replaced, by its name.
     """
 
     def __init__(self, attic: Path):
@@ -57,7 +59,7 @@ class Moves:
             OSError: if it cannot be.
         """
         if os.path.lexists(target) and not (target.is_dir() or part.is_dir()):
-            saved = self._saved()
+            saved = self._attic / target.name
             shutil.copy2(target, saved, follow_symlinks=False)
             os.rename(part, target)
             self._undo.append((saved, target))
@@ -72,15 +74,12 @@ class Moves:
             OSError: if it cannot be.
         """
         if os.path.lexists(target):
-            self.rename(target, self._saved())
+            self.rename(target, self._attic / target.name)
 
     def rename(self, old: Path, new: Path) -> None:
         """As `os.rename`."""
         os.rename(old, new)
         self._undo.append((new, old))
-
-    def _saved(self) -> Path:
-        return self._attic / str(len(self._undo))
 
 
 class Workplace:
@@ -118,6 +117,7 @@ class Workplace:
             # Marked once it is locked: what is marked and not locked is of the dead.
             self._lock = _lock(self._folder)
             (self._folder / MARK).touch()
+            (self._folder / ATTIC).mkdir()
             (self._folder / "temporary").mkdir()
             tempfile.tempdir = str(self._folder / "temporary")
             made = self._folder / "new"
@@ -187,10 +187,16 @@ def run(command: list[str], text: str, timeout: float, cwd: Path) -> subprocess.
 
 
 def remove_leftovers(output: Path) -> None:
-    """Remove the folders of exports that were killed, not those of running ones."""
+    """Remove the folders of exports that were killed, not those of running ones.
+
+    What such a one had taken away, and not replaced yet, goes back.
+    """
     for mark in output.glob(f"{PREFIX}*/{MARK}"):
         lock = _lock(mark.parent)
         if lock is not None:
+            for part in (mark.parent / ATTIC).glob("*"):
+                if not os.path.lexists(output / part.name):
+                    os.rename(part, output / part.name)
             _remove(mark.parent)
             os.close(lock)
 

@@ -14,6 +14,7 @@ from train import (
     predict,
     recipes,
     report,
+    score,
     workers,
 )
 from train.config import FitConfig
@@ -27,6 +28,7 @@ USAGE = f"""usage: python -m train COMMAND [options], each with --help
   predict     write the classes of another table's rows beside them
   figures     draw what a run's model generates and how it sees data
   likelihood  log p(x) of a run's model on its test set
+  score       how well a run's model tells its data from other data
   launch      fit, draws or scaling in several processes on this host
 
 experiments, which reproduce papers and measure:
@@ -53,6 +55,8 @@ python -m train predict runs/mine new.csv --output labelled.csv""",
 python -m train figures runs/digits    # then open runs/digits/figures/index.html""",
     "likelihood": """\
 python -m train likelihood runs/digits --num-samples 1000""",
+    "score": """\
+python -m train score runs/mnist --against fashion_mnist usps.npz""",
     "launch": """\
 python -m train launch --workers 2 -- fit --dataset digits --num-labeled 50 --model m2 \\
     --run-dir runs/two --resume""",
@@ -117,6 +121,11 @@ def estimate_likelihood(args):
     print(likelihood.report(config, likelihood.measure(config)))
 
 
+def measure_scores(args):
+    config = told(score.ScoreConfig, "score", args)
+    print(score.lines(config, score.measure(config)))
+
+
 def run_workers(args):
     config = told(launch.LaunchConfig, "launch", args)
     sys.exit(launch.run(config))
@@ -128,6 +137,7 @@ COMMANDS = {
     "predict": run_predict,
     "figures": figures,
     "likelihood": estimate_likelihood,
+    "score": measure_scores,
     "launch": run_workers,
     **experiments.COMMANDS,
 }

@@ -229,6 +229,48 @@ def memory():
     )
 
 
+# Of `python -m train score`.
+DETECTORS = ("bound", "typicality", "complexity", "confidence")
+
+
+def scores():
+    """How well scores tell other data from a model's own: AUROC, and what is outside of 99 %."""
+    rows = []
+    for path in sorted((RESULTS / "score").glob("*.json")):
+        found = read(path)
+        title = f"{found['model']} of {found['dataset']}"
+        test = found["test"]
+        rows.append([title, "its own test set", *shown_scores(test), *[""] * len(DETECTORS)])
+        for name, each in found["against"].items():
+            areas = [f"{each['auroc'][d]:.3f}" if d in each["auroc"] else "" for d in DETECTORS]
+            rows.append(["", name, *shown_scores(each), *areas])
+    head = ["model", "data", "examples", "mean score, nats", "outside of 99 %"]
+    return table([*head, *DETECTORS], rows)
+
+
+def shown_scores(found):
+    outside = f"{100 * found['outside']:.1f} %"
+    return f"{found['examples']:,}", f"{found['mean_score']:.1f}", outside
+
+
+def load():
+    """What became of the requests of many clients, some of whom send bad rows."""
+    found = read(RESULTS / "load" / "batched.json")
+    rows = [
+        [
+            f"{100 * run['share']:g} %",
+            f"{run['good']:,}",
+            run["failed"],
+            f"{run['bad']:,}",
+            run["missed"] if run["bad"] else "–",
+            run["per_second"],
+        ]
+        for run in found["runs"]
+    ]
+    head = ["requests with a bad row", "good ones", "of them failed or wrong", "bad ones"]
+    return table([*head, "of them not told apart", "requests a second"], rows)
+
+
 TABLES = {
     function.__name__.replace("_", "-"): function
     for function in (
@@ -242,6 +284,8 @@ TABLES = {
         speed,
         scaling,
         memory,
+        scores,
+        load,
     )
 }
 

@@ -13,6 +13,7 @@ import tensorflow as tf
 from keras_dgm import checks, likelihoods
 from keras_dgm.data.columns import Column
 from keras_dgm.likelihoods import Likelihood
+from keras_dgm.models.score import Score
 from keras_dgm.models.view import View
 from keras_dgm.serving import saved_model
 from keras_dgm.serving.endpoint import Endpoint, Features
@@ -44,6 +45,7 @@ class DeepGenerativeModel(TrainableModel):
     Attributes:
         class_names: K names of the classes; None: they have none.
         view: how the model sees x, a `View`.
+        score: how likely it finds x, a `Score`: a function of arrays.
     """
 
     class_names: tuple[str, ...] | None = None
@@ -63,6 +65,7 @@ class DeepGenerativeModel(TrainableModel):
         self.missing = missing
         self.preprocessor = preprocessor
         self.view = View(self.likelihood, preprocessor, missing)
+        self.score = Score(self)
 
     # What a subclass defines.
 
@@ -278,6 +281,19 @@ class DeepGenerativeModel(TrainableModel):
         self.check_built()
         self(tf.zeros([1, self.input_dim]))  # Keras exports what has been called.
         super().export(str(filepath), format, verbose=verbose)
+
+    def save_own_variables(self, store: Any) -> None:
+        super().save_own_variables(store)
+        if self.score.quantiles is not None:
+            store["score_quantiles"] = self.score.quantiles
+            store["score_examples"] = np.array(self.score.num_examples)
+
+    def load_own_variables(self, store: Any) -> None:
+        own = {key: store[key] for key in store.keys()}
+        if "score_quantiles" in own:
+            self.score.quantiles = np.asarray(own.pop("score_quantiles"))
+            self.score.num_examples = int(np.asarray(own.pop("score_examples")))
+        super().load_own_variables(own)
 
     def get_config(self) -> dict[str, Any]:
         return {

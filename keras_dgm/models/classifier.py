@@ -305,6 +305,7 @@ class GenerativeClassifier(DeepGenerativeModel):
                 lambda y, seed: {"images": self.generate(y, drawn(seed, Z))},
                 portable=False,
             ),
+            "score": self.score.endpoint(),
         }
 
     def personalisation(self, softplus: Callable | None = None) -> dict[str, Endpoint]:

@@ -213,6 +213,7 @@ class M1(Autoencoder):
                 lambda seed: {"images": self.generate(drawn(seed, self.latent_dim))},
                 portable=False,
             ),
+            "score": self.score.endpoint(),
         }
 
     def get_config(self) -> dict[str, Any]:

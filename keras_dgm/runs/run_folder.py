@@ -20,10 +20,11 @@ HISTORY = "history.csv"
 M1_HISTORY = "m1_history.csv"
 TENSORBOARD = "tensorboard"
 LIKELIHOOD = "likelihood.json"
+SCORE = "score.json"
 FIGURES = "figures"
 CHECKPOINTS = "checkpoints"
 LOCK = "lock"
-FILES = (CONFIG, RESULT, MODEL, M1_MODEL, HISTORY, M1_HISTORY, LIKELIHOOD, LOCK)
+FILES = (CONFIG, RESULT, MODEL, M1_MODEL, HISTORY, M1_HISTORY, LIKELIHOOD, SCORE, LOCK)
 ARTIFACTS = (*FILES, TENSORBOARD, FIGURES, CHECKPOINTS)
 # What is read of it, where it is there.
 CONFIG_TYPES = {

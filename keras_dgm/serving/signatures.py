@@ -12,6 +12,7 @@ from keras_dgm.serving.endpoint import Endpoint, Features
 CLASSIFY = "classify"
 COLUMNS = "columns"
 DEFAULT = "serving_default"
+SCORE = "score"
 
 
 class Signature(NamedTuple):

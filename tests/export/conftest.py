@@ -8,7 +8,7 @@ import keras
 import pytest
 
 import keras_dgm as dgm
-from export import browser, cli, litert_files, measure, source, verify, web
+from export import browser, cli, litert_files, measure, onnx_files, source, verify, web
 from keras_dgm import likelihoods
 
 
@@ -49,8 +49,9 @@ def saved_model(bundle):
 
 @pytest.fixture
 def quick(monkeypatch):
-    """Bundles of a SavedModel alone: no LiteRT file, nothing measured."""
+    """Bundles of a SavedModel alone: no LiteRT or ONNX file, nothing measured."""
     monkeypatch.setattr(litert_files, "write", lambda *_: None)
+    monkeypatch.setattr(onnx_files, "write", lambda *_: [])
     monkeypatch.setattr(verify, "litert_folder", lambda *_: (0.0, None))
     monkeypatch.setattr(browser, "write", lambda *_: None)
     monkeypatch.setattr(browser, "verify", lambda *_: 0.0)

@@ -1,11 +1,12 @@
 """Many clients at once, some of whom send what is wrong.
 
-python -m tests.export.load MODEL.keras BUNDLE [SHARE …] prints what became of the good requests, as
-JSON, for each share of bad ones; the bundle's batching.config is used.
+python -m tests.export.load MODEL.keras BUNDLE [SHARE …] [--output FILE.json] prints what became of
+the good requests for each share of bad ones, and writes it; the bundle's batching.config is used.
 """
 
+import argparse
 import json
-import sys
+import os
 import time
 from concurrent import futures
 from pathlib import Path
@@ -16,6 +17,8 @@ import tensorflow as tf
 from tensorflow_serving.apis import prediction_service_pb2_grpc
 
 from export import reference, servable
+from keras_dgm.runs import files
+from tests.export.batching import read
 from tests.export.prediction_service import Service, serve
 
 CLIENTS = 32
@@ -84,19 +87,42 @@ def run(address, name, x, expected, count, share, clients=CLIENTS):
     return {**total, "share": share, "per_second": round((total["good"] + total["bad"]) / seconds)}
 
 
-def main(model, bundle, *shares):
-    from export import source
+def main():
+    from export import report, source
 
-    marker = json.loads(Path(bundle, "bundle.json").read_text(encoding="utf-8"))
-    folder = Path(bundle, "servable", marker["name"], str(marker["version"]))
-    model = source.load_model(model)
+    parser = argparse.ArgumentParser()
+    parser.add_argument("model", type=Path)
+    parser.add_argument("bundle", type=Path)
+    parser.add_argument("shares", type=float, nargs="*", default=[0.0, 0.01, 0.05])
+    parser.add_argument("--output", type=Path)
+    parser.add_argument("--count", type=int, default=10_000)
+    given = parser.parse_args()
+    marker = files.read_json(given.bundle / "bundle.json")
+    folder = given.bundle / "servable" / marker["name"] / str(marker["version"])
+    model = source.load_model(given.model)
     x = np.random.default_rng(0).random((500, model.input_dim), np.float32)
     expected = model.predict(x, verbose=0)
-    service = Service(folder, marker["name"], Path(bundle, "batching.config"))
+    found = []
+    service = Service(folder, marker["name"], given.bundle / "batching.config")
     with serve(service, CLIENTS) as address:
-        for share in map(float, shares or ("0.01", "0.05")):
-            print(json.dumps(run(address, marker["name"], x, expected, 10_000, share)), flush=True)
+        for share in given.shares:
+            found.append(run(address, marker["name"], x, expected, given.count, share))
+            print(json.dumps(found[-1]), flush=True)
+    if given.output is not None:
+        given.output.parent.mkdir(parents=True, exist_ok=True)
+        facts = {
+            "model": model.title,
+            "name": marker["name"],
+            "features": model.input_dim,
+            "clients": CLIENTS,
+            "sizes": SIZES,
+            "cores": os.cpu_count(),
+            "load_average": os.getloadavg()[1],
+            "batching": read(given.bundle / "batching.config"),
+            "versions": report.versions(),
+        }
+        files.write_json(given.output, {**facts, "runs": found})
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    main()

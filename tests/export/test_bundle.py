@@ -42,7 +42,7 @@ def failing(monkeypatch, capsys):
 def test_the_bundle_holds_what_people_need(bundle):
     names = {path.name for path in bundle.iterdir()}
     assert names == {
-        "servable", "litert", "examples", "models.config", "batching.config",
+        "servable", "litert", "onnx", "examples", "models.config", "batching.config",
         "monitoring.config", "docker-compose.yml", "kubernetes.yml",
         "report.json", "report.md", "bundle.json",
         "model_card.json", "model_card.md",

@@ -18,7 +18,8 @@ def test_wilson_s_interval_is_that_of_the_literature():
 def test_text_for_people_says_what_is_not_known():
     empty = {
         "name": "a", "version": 1, "model": "M1", "data": None, "labels": [], "error": None,
-        "warnings": [], "columns": [], "signatures": {}, "personalisation": None, "sha256": {},
+        "warnings": [], "columns": [], "signatures": {}, "score": None, "personalisation": None,
+        "sha256": {},
         "inputs": {"x": {"dtype": "float32", "shape": [None, 2], "rule": "be finite"}},
     }  # fmt: skip
 
@@ -43,6 +44,8 @@ def test_the_card_says_what_is_in_the_bundle(bundle, trained, saved_model):
     assert default["inputs"]["images"] == {"dtype": "float32", "shape": [None, 64]}
     assert default["outputs"]["probabilities"]["shape"] == [None, 10]
     assert made["personalisation"]["learning_rate"] == 0.05
+    assert made["score"]["validation_examples"] == 200
+    assert np.all(np.diff(list(made["score"]["percentiles"].values())) > 0)
     for name, digest in made["sha256"].items():
         assert hashlib.sha256((bundle / name).read_bytes()).hexdigest() == digest
     assert (bundle / card.MARKDOWN).read_text("utf-8") == card.markdown(made) + "\n"

@@ -3,6 +3,7 @@
 import contextlib
 import http.server
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -74,6 +75,12 @@ def test_kubernetes_runs_what_compose_does(files):
     assert ["CMD", *probe] == compose["serving"]["healthcheck"]["test"]
     assert deployment["metadata"]["name"] == "my-model" == service["metadata"]["name"]
     assert deployment["spec"]["selector"]["matchLabels"] == service["spec"]["selector"]
+
+
+def test_names_in_kubernetes_are_those_of_rfc_1035():
+    for name in ("My_Model", "2024-sales", "7", "é", "_._", "a" * 80, "a" * 62 + "-b", "9" * 80):
+        assert re.fullmatch("[a-z]([-a-z0-9]{0,61}[a-z0-9])?", servable.dns_name(name)), name
+    assert servable.dns_name("2024-sales") == "model-2024-sales"
 
 
 def test_the_comparison_finds_what_differs(files):
@@ -160,7 +167,8 @@ def test_the_examples_get_their_answers_by_rest(bundle, saved_model, tmp_path):
 
         done = ask()
         assert done.returncode == 0, done.stderr
-        assert done.stdout.split() == ["predict.json", "predict_png.json", "classify.json"]
+        sent = ["predict.json", "predict_png.json", "classify.json", "predict_score.json"]
+        assert done.stdout.split() == sent
         healthy = templates.IS_AVAILABLE.replace("8501", str(port))
         for name, status in (("digits", 0), ("other", 1)):
             check = ["bash", "-c", healthy.replace("@NAME@", name)]

@@ -62,7 +62,8 @@ def test_columns_are_served_and_verified_by_their_names(run, tmp_path, quick):
 
 def test_eight_bits_are_calibrated_on_rows_with_missing_entries(run):
     _, model, data = run
-    samples = litert_files.calibrate(model.endpoints(finite_softplus), data.x_train)
+    endpoints = litert_files.portable(model.endpoints(finite_softplus))
+    samples = litert_files.calibrate(endpoints, data.x_train)
 
     shapes = {name: each["images"].shape[1:] for name, each in samples.items() if "images" in each}
     assert shapes == dict.fromkeys(("classify", "embed", "analogies", "style"), (3,))

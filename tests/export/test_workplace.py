@@ -204,6 +204,40 @@ def test_a_killed_one_is_cleaned_up_after(tmp_path):
     assert [path.name for path in output.iterdir()] == ["part"]
 
 
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from export.workplace import ATTIC, Moves, Workplace
+output = Path(sys.argv[1])
+with Workplace(output) as folder:
+    (folder / "litert").mkdir()
+    rename, left = os.rename, [int(sys.argv[2])]
+    def count(*arguments):
+        if not left[0]:
+            os.kill(os.getpid(), signal.SIGKILL)
+        left[0] -= 1
+        rename(*arguments)
+    os.rename = count
+    with Moves(folder.parent / ATTIC) as moves:
+        moves.put(folder / "litert", output / "litert")
+"""
+
+
+@pytest.mark.parametrize("renames", [0, 1, 2])
+def test_what_a_killed_one_had_taken_away_comes_back(tmp_path, renames):
+    output = tmp_path / "out"
+    (output / "litert").mkdir(parents=True)
+    (output / "litert" / "notes.txt").write_text("mine")
+
+    done = subprocess.run([sys.executable, "-c", KILLED, output, str(renames)], cwd=ROOT)
+    assert done.returncode == (0 if renames == 2 else -signal.SIGKILL)
+    assert (output / "litert").exists() == (renames != 1)
+    export_to(output)
+
+    assert {path.name for path in output.iterdir()} == {"litert", "part"}
+    assert contents(output / "litert") == ({} if renames == 2 else {"notes.txt": "mine"})
+
+
 def test_what_was_moved_goes_back_on_an_error(tmp_path):
     new, there, attic = (tmp_path / name for name in ("new", "there", "attic"))
     for folder in (new, there, attic, new / "folder", there / "folder"):

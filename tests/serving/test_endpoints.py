@@ -145,10 +145,12 @@ def requests(endpoint, missing=False):
 @pytest.mark.parametrize("name", MODELS)
 def test_every_endpoint_answers_as_its_reference(name):
     model = MODELS[name]()
+    model.score.rank_among(X)
     endpoints = model.endpoints(finite_softplus)
-    classes = {"classify", "embed", "generate", "analogies", "style", "restyle", "sample"}
+    of_all = {"embed", "generate", "sample", "score"}
+    of_classes = {"classify", "analogies", "style", "restyle"}
 
-    assert set(endpoints) == (classes if model.num_classes else {"embed", "generate", "sample"})
+    assert set(endpoints) == (of_all | of_classes if model.num_classes else of_all)
     for endpoint in endpoints.values():
         arrays = requests(endpoint, missing="missing" in name)
         answer = endpoint.guarded(*map(tf.constant, arrays))
