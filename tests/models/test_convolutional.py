@@ -57,7 +57,7 @@ def test_it_trains_and_is_reloaded_exactly(name, tmp_path):
     assert np.isfinite(history["loss"]).all()
     model.save(tmp_path / "model.keras")
     loaded = keras.models.load_model(tmp_path / "model.keras")
-    assert loaded.get_config() == model.get_config()
+    assert next(iter(loaded.latents().values())).trunk == TRUNK
     np.testing.assert_array_equal(loaded(X), model(X))
 
 
