@@ -20,6 +20,7 @@ from keras_dgm import (
 from keras_dgm._version import __version__
 from keras_dgm.models import ADGM, M1, M2, SDGM, VAE, ConditionalM1, StackedM1M2, Unsupported
 from keras_dgm.training.callbacks import KLWarmUp
+from keras_dgm.trunks import Convolutional
 
 __all__ = [
     "ADGM",
@@ -28,6 +29,7 @@ __all__ = [
     "SDGM",
     "VAE",
     "ConditionalM1",
+    "Convolutional",
     "KLWarmUp",
     "StackedM1M2",
     "Unsupported",

@@ -11,6 +11,9 @@ from keras_dgm.activations import activation_of
 
 PACKAGE = "keras_dgm"
 
+# Distributions start near the prior.
+NEAR_PRIOR = 0.1
+
 
 def mlp(
     hidden_units: Sequence[int],
@@ -19,17 +22,24 @@ def mlp(
     output_scale: float = 1.0,
     kernel_regularizer: Any = None,
     dtype: Any = None,
+    features: keras.Layer | None = None,
+    output: keras.Layer | None = None,
 ) -> keras.Sequential:
     """Hidden layers of `hidden_units`, then a linear layer: [..., D] -> [..., output_dim].
 
     The kernels start as Glorot's, the linear layer's multiplied by `output_scale`.
+
+    Args:
+        features: a layer before the hidden ones, as of `trunks.Convolutional.features`.
+        output: a layer in the place of the linear one, as of `trunks.Convolutional.output`.
     """
     activation = activation_of(activation)
     options = {"kernel_regularizer": kernel_regularizer, "dtype": dtype}
     hidden = [keras.layers.Dense(units, activation, **options) for units in hidden_units]
-    scaled = keras.initializers.VarianceScaling(output_scale**2, "fan_avg", "uniform")
-    output = keras.layers.Dense(output_dim, kernel_initializer=scaled, **options)
-    return keras.Sequential([*hidden, output])
+    if output is None:
+        scaled = keras.initializers.VarianceScaling(output_scale**2, "fan_avg", "uniform")
+        output = keras.layers.Dense(output_dim, kernel_initializer=scaled, **options)
+    return keras.Sequential([*([] if features is None else [features]), *hidden, output])
 
 
 def check_own(network: Any, name: str) -> Any:
@@ -107,13 +117,24 @@ class ConditionalMLP(keras.layers.Layer):
         hidden_units: widths of the hidden layers, at least one.
         output_dim: P, the width of the linear output.
         activation: of the hidden layers.
+        features: a layer that x goes through once, before y enters; None: there is none.
+        output: a layer in the place of the linear one; None: it is linear.
 
     Call arguments:
         inputs: a pair of `x`, floats [..., D], and `y`, integers in 0..K-1 of shape [...], whose
             leading dimensions broadcast: ([B, 1, D], [1, K]) -> [B, K, P].
     """
 
-    def __init__(self, num_classes, hidden_units, output_dim, activation="softplus", **kwargs):
+    def __init__(
+        self,
+        num_classes,
+        hidden_units,
+        output_dim,
+        activation="softplus",
+        features=None,
+        output=None,
+        **kwargs,
+    ):
         super().__init__(**kwargs)
         self.num_classes = num_classes
         self.hidden_units = tuple(hidden_units)
@@ -129,12 +150,24 @@ class ConditionalMLP(keras.layers.Layer):
             dtype=self.dtype_policy,
         )
         self.from_x = keras.layers.Dense(first, dtype=self.dtype_policy)
-        # Distributions start near the prior.
-        self.rest = mlp(rest, output_dim, activation, output_scale=0.1, dtype=self.dtype_policy)
+        self.features = features
+        self._output = keras.saving.serialize_keras_object(output)
+        self.rest = mlp(
+            rest,
+            output_dim,
+            activation,
+            output_scale=NEAR_PRIOR,
+            dtype=self.dtype_policy,
+            output=output,
+        )
 
     def build(self, input_shape):
         x_shape, y_shape = input_shape
-        self.from_x.build((None, x_shape[-1]))
+        shape = (None, x_shape[-1])
+        if self.features is not None:
+            self.features.build(shape)
+            shape = self.features.compute_output_shape(shape)
+        self.from_x.build(shape)
         self.from_y.build(y_shape)
         self.rest.build((None, self.hidden_units[0]))
 
@@ -145,6 +178,8 @@ class ConditionalMLP(keras.layers.Layer):
 
     def call(self, inputs, training=False):
         x, y = inputs
+        if self.features is not None:
+            x = on_rows(self.features, x, training=training)
         hidden = self.activation(on_rows(self.from_x, x) + self.from_y(y))
         return on_rows(self.rest, hidden, training=training)
 
@@ -155,7 +190,18 @@ class ConditionalMLP(keras.layers.Layer):
             "hidden_units": self.hidden_units,
             "output_dim": self.output_dim,
             "activation": keras.activations.serialize(self.activation),
+            "features": keras.saving.serialize_keras_object(self.features),
+            "output": self._output,
         }
+
+    @classmethod
+    def from_config(cls, config):
+        parts = {
+            name: keras.saving.deserialize_keras_object(config[name])
+            for name in ("features", "output")
+            if config.get(name) is not None
+        }
+        return cls(**{**config, **parts})
 
 
 @keras.saving.register_keras_serializable(package=PACKAGE)

@@ -13,7 +13,7 @@ from keras_dgm import classifiers, evaluation, likelihoods, models, preprocessin
 FLAGS = doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS
 PUBLIC = (
     *(models.M1, models.M2, models.StackedM1M2, models.ADGM, models.SDGM),
-    *(models.ConditionalM1, dgm.KLWarmUp),
+    *(models.ConditionalM1, dgm.KLWarmUp, dgm.Convolutional),
     *(getattr(classifiers, name) for name in classifiers.__all__),
     *(getattr(preprocessing, name) for name in ("PCA", "Standardize", "TableEncoder")),
     *(likelihoods.NAMES.values()),

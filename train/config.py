@@ -11,9 +11,11 @@ from train.observation import likelihood_of
 from train.recipes import M2Recipe, Recipe
 from train.settings import INLINE, NonNegative, NonNegativeReal, Positive, check_rules
 
-ModelName = Literal["m1", "m2", "m1+m2", "adgm", "sdgm", "conditional"]
+ModelName = Literal["m1", "m2", "m1+m2", "adgm", "sdgm", "m1+adgm", "m1+sdgm", "conditional"]
 # M2 with an auxiliary variable.
-AUXILIARY = ("adgm", "sdgm")
+AUXILIARY = ("adgm", "sdgm", "m1+adgm", "m1+sdgm")
+# An M1, and a model of its z1.
+STACKS = {"m1+m2": "m2", "m1+adgm": "adgm", "m1+sdgm": "sdgm"}
 Strategy = Literal["single", "mirrored", "multi-worker"]
 
 
@@ -37,16 +39,16 @@ class FitConfig:
     """Of a table, COLUMN=TYPE for columns to take as real, count, binary or categorical, or to
     ignore."""
     image_size: tuple[Positive, ...] = ()
-    """Of a folder of images, what they are resized to: a side, or height and width."""
+    """Of a folder of images, what they are resized to: a side, or height and width. Of an .npz
+    file, of what images its rows are, where they are flat."""
     num_labeled: NonNegative | None = None
     """Training labels to keep, the same number for each class; None: all."""
     model: ModelName = "m1+m2"
-    """m1 (its features go to an RBF SVM), m2, adgm or sdgm on x, the stack of m1 and m2, or
-    conditional: whole images
-    from their middle, with the settings of m1 but for num-samples and kl-warmup. By default m2 for
-    data of one's own, m1+m2 for others."""
+    """m1 (its features go to an RBF SVM); m2, adgm or sdgm, on x or stacked on an m1; or
+    conditional: whole images from their middle, with the settings of m1 but for num-samples,
+    kl-warmup and filters. By default m2 for data of one's own, m1+m2 for others."""
     m1_from: Path | None = None
-    """An m1.keras to stack M2 on instead of training an M1."""
+    """An m1.keras to stack on instead of training an M1."""
     recipe: str = "default"
     """Where the settings below come from; by default the recipe of the data set."""
     seed: NonNegative = 0
@@ -120,13 +122,15 @@ def check(config):
     check_rules(config)
     if config.overwrite and config.resume:
         raise ValueError("`overwrite` must not be given with `resume`, got both")
-    if config.m1_from is not None and config.model != "m1+m2":
-        raise ValueError(f"`model` must be m1+m2 with `m1_from`, got {config.model!r}")
+    if config.m1_from is not None and config.model not in STACKS:
+        names = ", ".join(STACKS)
+        raise ValueError(f"`model` must be one of {names} with `m1_from`, got {config.model!r}")
     if config.model == "conditional" and config.settings.m1.num_samples != 1:
         raise ValueError(
             f"`m1.num_samples` must be 1 with `model` conditional, "
             f"got {config.settings.m1.num_samples}"
         )
+    _check_filters(config)
     likelihood_of(config.settings)
     if config.settings.likelihood != "bernoulli" and not config.settings.binarize:
         raise ValueError(
@@ -162,6 +166,24 @@ def check(config):
         raise ValueError(
             f"`likelihood` must be gaussian with `pca`, got {config.settings.likelihood!r}"
         )
+
+
+def _check_filters(config):
+    """Refuse convolutions of what is no image, and what does not go with them."""
+    settings = config.settings
+    rules = [
+        ("m1", config.model == "conditional", "`model` conditional, whose images are partial"),
+        ("m2", config.model in STACKS, f"`model` {config.model}, in which z1 is no image"),
+        ("m2", settings.m2.committee, "`m2.committee` (--m2.no-committee)"),
+        ("m2", settings.m2.classifier_l2 > 0, "`m2.classifier_l2`"),
+    ]
+    for name in ("m1", "m2"):
+        rules.append((name, settings.pca is not None, "`pca`"))
+        rules.append((name, settings.likelihood == "columns", "`likelihood` columns"))
+    for name, broken, reason in rules:
+        filters = getattr(settings, name).filters
+        if filters and broken:
+            raise ValueError(f"`{name}.filters` must be empty with {reason}, got {filters}")
 
 
 def to_json(config):

@@ -26,7 +26,7 @@ from train.callbacks import (
     reported_epochs,
 )
 from train.checkpoints import Checkpoints
-from train.config import AUXILIARY
+from train.config import AUXILIARY, STACKS
 from train.observation import observed_as
 
 STEPS_PER_EXECUTION = 50
@@ -53,8 +53,7 @@ def fit(config, data, folder, m1=None):
         return fit_conditional(config, data, folder, observation)
     if config.model in OF_CLASSES:
         make = OF_CLASSES[config.model]
-        options = {**m2_options(config, data), **auxiliary_options(config)}
-        return fit_m2(config, data, folder, make(**options, **observation))
+        return fit_m2(config, data, folder, make(**m2_options(config, data), **observation))
     if m1 is None:
         m1, facts = fit_m1(config, data, folder, observation)
     else:
@@ -64,8 +63,16 @@ def fit(config, data, folder, m1=None):
         return m1, {**facts, **found}
     if not facts["active_dims"]:
         raise ValueError(guards.COLLAPSED)
-    model, found = fit_m2(config, data, folder, dgm.StackedM1M2(m1, **m2_options(config, data)))
+    stack = dgm.StackedM1M2(m1, above=STACKS[config.model], **m2_options(config, data))
+    model, found = fit_m2(config, data, folder, stack)
     return model, {**found, **facts}
+
+
+def trunk(recipe, data):
+    """What a model of x has for `hidden_units`: widths, with convolutions before them or not."""
+    if not recipe.filters:
+        return recipe.hidden_units
+    return dgm.Convolutional(data.image_shape, recipe.filters, recipe.hidden_units)
 
 
 def fit_m1(config, data, folder, observation):
@@ -73,7 +80,7 @@ def fit_m1(config, data, folder, observation):
     settings = config.settings
     m1 = dgm.M1(
         settings.m1.latent_dim,
-        settings.m1.hidden_units,
+        trunk(settings.m1, data),
         num_samples=settings.m1.num_samples,
         activation=settings.m1.activation,
         weight_prior=settings.m1.weight_prior,
@@ -129,18 +136,12 @@ def load_m1(path, data, seed):
     return m1
 
 
-def auxiliary_options(config):
-    """The arguments of ADGM and SDGM that M2 has not; of M2 none."""
-    if config.model not in AUXILIARY:
-        return {}
-    settings = config.settings.m2
-    return {"auxiliary_dim": settings.auxiliary_dim, "num_samples": settings.num_samples}
-
-
 def m2_options(config, data):
-    """The arguments of M2 that do not say what it models."""
+    """The arguments of M2, ADGM or SDGM that do not say what it models."""
     settings = config.settings.m2
     own = {}
+    if config.model in AUXILIARY:
+        own = {"auxiliary_dim": settings.auxiliary_dim, "num_samples": settings.num_samples}
     if settings.classifier_l2:
         regularizer = keras.regularizers.L2(settings.classifier_l2)
         own["classifier"] = networks.mlp(
@@ -154,7 +155,7 @@ def m2_options(config, data):
         "num_classes": data.num_classes,
         "class_names": data.class_names,
         "latent_dim": settings.latent_dim,
-        "hidden_units": settings.hidden_units,
+        "hidden_units": trunk(settings, data),
         "alpha": settings.alpha,
         "adversarial_weight": settings.adversarial_weight,
         "adversarial_radius": settings.adversarial_radius,

@@ -107,6 +107,7 @@ def check_data(config, data):
     """
     likelihood = likelihood_of(config.settings) if config.settings.pca is None else None
     _check_missing(config, data)
+    _check_filters(config, data)
     for split in ("x_train", "x_valid", "x_test"):
         x = getattr(data, split)
         if len(x):
@@ -141,6 +142,18 @@ def check_data(config, data):
     prior = config.settings.m2.class_prior
     if not isinstance(prior, str):
         checks.check_class_prior(prior, num_classes=data.num_classes)
+
+
+def _check_filters(config, data):
+    """Refuse convolutions of what is no image, or of one that they cannot halve."""
+    name = "m2" if config.model in fitting.OF_CLASSES else "m1"
+    recipe = getattr(config.settings, name)
+    if recipe.filters and data.image_shape is None:
+        raise ValueError(
+            f"`{name}.filters` must be empty with {config.dataset}, whose examples are no images, "
+            f"got {recipe.filters}; `image_size` says of what images the rows of an .npz file are"
+        )
+    fitting.trunk(recipe, data)
 
 
 def _check_missing(config, data):

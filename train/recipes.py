@@ -31,6 +31,9 @@ class M1Recipe:
     """Size of z (z1 in the stack)."""
     hidden_units: Widths = (600, 600)
     """Widths of the encoder's hidden layers; the decoder's are the reverse."""
+    filters: tuple[Positive, ...] = ()
+    """Of images, filters of the convolutions before them, each of which halves height and width,
+    and which the decoder reverses; empty: there are none."""
     activation: Activation = "softplus"
     """Of the hidden layers."""
     num_samples: Positive = 1
@@ -59,8 +62,10 @@ class M2Recipe:
     """Size of z (z2 in the stack)."""
     hidden_units: Widths = (300,)
     """Widths of the hidden layers of each of its networks."""
+    filters: tuple[Positive, ...] = ()
+    """Of a model on images, not on z1: as of M1."""
     auxiliary_dim: Positive = 50
-    """Of adgm and sdgm, the size of a."""
+    """Of adgm and sdgm, alone or stacked, the size of a."""
     num_samples: Positive = 1
     """Of adgm and sdgm, how many a are drawn for an example at each step."""
     activation: Activation = "softplus"
@@ -144,6 +149,23 @@ def mnist(m1_epochs):
     )
 
 
+def images(filters=(32, 64), **observation):
+    """M1+M2 with a convolutional M1 and a smooth q(y|z1)."""
+    return Recipe(
+        m1=M1Recipe(
+            hidden_units=(128,), filters=filters, activation="relu", epochs=30, kl_warmup=5
+        ),
+        m2=M2Recipe(
+            activation="relu",
+            alpha=0.3,
+            epochs=120,
+            adversarial_weight=10.0,
+            adversarial_radius=0.065,
+        ),
+        **observation,
+    )
+
+
 RECIPES = {
     # Kingma et al. (2014), section 4.1, with ReLU and a smaller z2.
     "mnist": mnist(m1_epochs=50),
@@ -160,6 +182,28 @@ RECIPES = {
             adversarial_radius=0.065,
         ),
     ),
+    # As mnist-smooth, on an M1 of images.
+    "mnist-conv": images(likelihood="bernoulli"),
+    # M2 on pixels, all of its networks convolutional.
+    "mnist-conv-m2": Recipe(
+        m2=M2Recipe(
+            hidden_units=(128,),
+            filters=(32, 64),
+            activation="relu",
+            alpha=3.0,
+            adversarial_weight=10.0,
+            adversarial_radius=0.2,
+            epochs=20,
+            labels_first=200,
+            learning_rate=1e-3,
+        )
+    ),
+    # Grey clothes, which a draw of binary pixels would destroy.
+    "fashion_mnist": images(likelihood="bernoulli", binarize=False),
+    # Rows of 16 x 16 grey levels from -1 to 1.
+    "usps": images(likelihood="gaussian", likelihood_scale=0.2),
+    # Digits in colour, of any part of SVHN.
+    "svhn": images(likelihood="bounded_gaussian", likelihood_scale=0.1, filters=(32, 64, 128)),
     # M2 on pixels, with the paper's one hidden layer.
     "mnist-m2": Recipe(m2=M2Recipe(hidden_units=(500,), alpha=3.0, epochs=60)),
     # Maaløe et al. (2016), section 4; alpha is their 0.1 N / N_l at 100 of 50,000 labels.
@@ -256,7 +300,7 @@ def default_name(dataset):
 
 def default_model(recipe):
     """The model that a recipe is for, where none is named."""
-    return {"default": "m2", "mnist-sdgm": "sdgm"}.get(recipe, "m1+m2")
+    return {"default": "m2", "mnist-conv-m2": "m2", "mnist-sdgm": "sdgm"}.get(recipe, "m1+m2")
 
 
 def completed(recipe):

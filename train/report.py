@@ -6,7 +6,15 @@ from keras_dgm.runs import run_folder
 from train import errors, verdict
 from train.errors import percent
 
-NAMES = {"m1": "M1 + RBF SVM", "m2": "M2", "m1+m2": "M1+M2", "adgm": "ADGM", "sdgm": "SDGM"}
+NAMES = {
+    "m1": "M1 + RBF SVM",
+    "m2": "M2",
+    "m1+m2": "M1+M2",
+    "adgm": "ADGM",
+    "sdgm": "SDGM",
+    "m1+adgm": "M1+ADGM",
+    "m1+sdgm": "M1+SDGM",
+}
 # A confusion matrix of more classes is in result.json alone.
 MOST_CLASSES = 12
 

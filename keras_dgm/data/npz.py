@@ -20,10 +20,14 @@ from keras_dgm.data.dataset import (
     unlabeled,
 )
 
-KEYS = ("x", "y", "x_valid", "y_valid", "x_test", "y_test", "class_names")
+KEYS = ("x", "y", "x_valid", "y_valid", "x_test", "y_test", "class_names", "split")
+# What `split` says of an example, and what the arrays of such examples are called.
+PARTS = {"train": "", "valid": "_valid", "test": "_test"}
 
 
-def load_npz(path: str | os.PathLike[str], seed: int) -> Dataset:
+def load_npz(
+    path: str | os.PathLike[str], seed: int, image_size: int | tuple[int, int] | None = None
+) -> Dataset:
     """Loads `x` and, optionally, `y`, `x_valid`, `y_valid`, `x_test`, `y_test`, `class_names`.
 
     Features have shape [N, ...] and are flattened. uint8 features with a maximum above 1 are taken
@@ -34,6 +38,9 @@ def load_npz(path: str | os.PathLike[str], seed: int) -> Dataset:
     a number below it has no label, the others are renumbered, keep their number as their name, and
     a warning says so.
 
+    Instead of `x_valid` and the others there may be `split`, [N]: of each example in `x` the text
+    train, valid or test, or 0 for training and 1 for testing.
+
     An absent test set is 20 % of the labelled examples in `x`, an absent validation set 10 % of
     them, drawn in proportion to the classes; examples with y = -1 all stay in the training set, and
     so does the last labelled example of each class. Without any label the same parts of all
@@ -42,6 +49,7 @@ def load_npz(path: str | os.PathLike[str], seed: int) -> Dataset:
     Args:
         path: the file; it is only read, and nothing in it is ever unpickled.
         seed: fixes what is held out.
+        image_size: of flat rows, the side or the (height, width) of the images that they are.
 
     Raises:
         DataNotFoundError: if there is no such file.
@@ -49,7 +57,7 @@ def load_npz(path: str | os.PathLike[str], seed: int) -> Dataset:
             features or labels that break the rules above.
     """
     path = Path(path).expanduser()
-    arrays = _read(path)
+    arrays = _as_images(_parted(_read(path)), image_size)
     names = _given_names(arrays)
     train = _examples(arrays, "", names)
     width = math.prod(train.x.shape[1:])
@@ -93,6 +101,62 @@ def _read(path: Path) -> dict[str, np.ndarray]:
                 f"{path} must hold `{features}` beside `{labels}`, got `{labels}` alone"
             )
     return arrays
+
+
+def _parted(arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """The arrays of each part of the data by their own names, where `split` says which is which."""
+    split = arrays.pop("split", None)
+    if split is None:
+        return arrays
+    others = sorted(set(arrays) & {"x_valid", "y_valid", "x_test", "y_test"})
+    if others:
+        raise ValueError(f"`split` must stand alone, got `{others[0]}` beside it")
+    names = np.array(list(PARTS))
+    marks = names[[0, 2]][split] if _is_of(split, (0, 1), "iub") else split
+    if not _is_of(marks, names, "U") or marks.shape != arrays["x"].shape[:1]:
+        raise ValueError(
+            "`split` must be train, valid or test, or 0 for training and 1 for testing, for each "
+            f"example in `x`, got {split.dtype} of shape {split.shape}"
+        )
+    whole = {key: arrays.pop(key) for key in ("x", "y") if key in arrays}
+    found = [part for part in PARTS if (marks == part).any()]
+    if "train" not in found:
+        raise ValueError("`split` must leave an example to train on, got none")
+    parts = {
+        key + PARTS[part]: values[marks == part] for part in found for key, values in whole.items()
+    }
+    return {**arrays, **parts}
+
+
+def _is_of(array: np.ndarray, values: Any, kinds: str) -> bool:
+    """Whether a vector holds these values alone, in one of these kinds of types."""
+    return array.ndim == 1 and array.dtype.kind in kinds and bool(np.isin(array, values).all())
+
+
+def _as_images(
+    arrays: dict[str, np.ndarray], image_size: int | tuple[int, int] | None
+) -> dict[str, np.ndarray]:
+    """Flat rows as images [N, height, width, channels]."""
+    if image_size is None:
+        return arrays
+    given = (image_size, image_size) if isinstance(image_size, int) else image_size
+    sides = checks.check_widths(given, argument="image_size", at_least=2)
+    images = dict(arrays)
+    for key in ("x", "x_valid", "x_test"):
+        if key not in arrays:
+            continue
+        x = arrays[key]
+        if (
+            x.ndim != 2
+            or len(sides) != 2
+            or x.shape[1] not in [c * math.prod(sides) for c in (1, 3, 4)]
+        ):
+            raise ValueError(
+                "`image_size` must be that of rows of 1, 3 or 4 numbers a pixel, got "
+                f"{image_size!r} for `{key}` of shape {x.shape}"
+            )
+        images[key] = x.reshape(len(x), *sides, -1)
+    return images
 
 
 def _member(archive: Any, key: str, path: Path) -> np.ndarray:

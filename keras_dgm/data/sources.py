@@ -67,7 +67,8 @@ def load(
         column_types: of a table, a type by name of column in place of the one found.
         missing_token: of a table, what stands for a missing entry, beside the usual ones.
         header: of a CSV or TSV file, whether its first row is a header; None decides by the rows.
-        image_size: of a folder of images, what they are resized to: a side, or (height, width).
+        image_size: of a folder of images, what they are resized to: a side, or (height, width); of
+            an `.npz` file of flat rows, of what images they are.
         colour: of a folder of images, whether they have three channels; None: if a file has them.
 
     Returns:
@@ -113,8 +114,10 @@ def load(
         data = load_image_folder(name, image_size, seed, test=test, colour=colour)
     else:
         _check_name(name)
-        _refuse_options(name, {"test": test, **of_tables, **of_images})
-        data = _load_source(name, seed, data_dir, download)
+        is_npz = str(name).lower().endswith(".npz")
+        others = {"test": test, **of_tables, **of_images}
+        _refuse_options(name, {**others, "image_size": None} if is_npz else others)
+        data = _load_source(name, seed, data_dir, download, image_size)
     y_train = draw_labels(data.y_train, num_labeled, data.num_classes, seed)
     return dataclasses.replace(data, y_train=y_train)
 
@@ -147,9 +150,10 @@ def _load_source(
     seed: int,
     data_dir: str | os.PathLike[str] | None,
     download: bool,
+    image_size: int | tuple[int, int] | None,
 ) -> Dataset:
     if str(name).lower().endswith(".npz"):
-        return load_npz(name, seed)
+        return load_npz(name, seed, image_size)
     if name == "digits":
         return load_digits(seed)
     if name == "frey_face":

@@ -8,10 +8,11 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from keras_dgm import checks, distributions, networks
+from keras_dgm import distributions, networks, trunks
 from keras_dgm.activations import check_activation
 from keras_dgm.likelihoods import Likelihood
-from keras_dgm.models.base import DeepGenerativeModel, serialize
+from keras_dgm.models.base import DeepGenerativeModel, serialize, serialize_trunk
+from keras_dgm.trunks import Convolutional
 
 
 class Autoencoder(DeepGenerativeModel):
@@ -19,7 +20,8 @@ class Autoencoder(DeepGenerativeModel):
 
     Args:
         latent_dim: Z, the size of z.
-        hidden_units: widths of the encoder's hidden layers; the decoder's are the reverse.
+        hidden_units: widths of the encoder's hidden layers, or a `Convolutional`; the
+            decoder is the reverse.
         activation: of the hidden layers.
         likelihood: as of `DeepGenerativeModel`.
         encoder: a Keras model from x [B, D] to [B, 2 Z]; None: an MLP.
@@ -30,7 +32,7 @@ class Autoencoder(DeepGenerativeModel):
     def __init__(
         self,
         latent_dim: int,
-        hidden_units: Sequence[int],
+        hidden_units: Sequence[int] | Convolutional,
         *,
         activation: Any = "softplus",
         likelihood: str | Likelihood = "bernoulli",
@@ -39,7 +41,8 @@ class Autoencoder(DeepGenerativeModel):
         **kwargs: Any,
     ):
         super().__init__(latent_dim, likelihood=likelihood, **kwargs)
-        self.hidden_units = checks.check_widths(hidden_units, argument="hidden_units")
+        self.trunk = trunks.trunk_of(hidden_units)
+        self.suits_xla = self.trunk.suits_xla
         self.activation = check_activation(activation)
         self.encoder = networks.check_own(encoder, "encoder")
         self.decoder = networks.check_own(decoder, "decoder")
@@ -54,11 +57,14 @@ class Autoencoder(DeepGenerativeModel):
         """
         code_size, params_size = 2 * self.latent_dim, self.likelihood.params_size(modeled_width)
         options = {"activation": self.activation, "dtype": self.dtype_policy}
+        inputs = self.view.inputs_dim
         if self.encoder is None:
-            self.encoder = networks.mlp(self.hidden_units, code_size, **options)
+            self.trunk.check(self.view.dim)
+            self.encoder = trunks.encoder(self.trunk, inputs, code_size, **options)
         if self.decoder is None:
-            self.decoder = networks.mlp(self.hidden_units[::-1], params_size, **options)
-        networks.build(self.encoder, (None, self.view.inputs_dim), code_size, name="encoder")
+            self.trunk.check(modeled_width)
+            self.decoder = trunks.decoder(self.trunk, params_size, **options)
+        networks.build(self.encoder, (None, inputs), code_size, name="encoder")
         networks.build(self.decoder, (None, decoder_width), params_size, name="decoder")
 
     def qz_x(self, x: tf.Tensor, training: bool = False) -> Any:
@@ -81,7 +87,7 @@ class Autoencoder(DeepGenerativeModel):
     def get_config(self) -> dict[str, Any]:
         return {
             **super().get_config(),
-            "hidden_units": self.hidden_units,
+            "hidden_units": serialize_trunk(self.trunk),
             "activation": keras.activations.serialize(self.activation),
             **{name: serialize(network) for name, network in self._own_networks.items()},
         }

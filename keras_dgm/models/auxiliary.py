@@ -6,11 +6,12 @@ from typing import Any, NamedTuple
 import keras
 import tensorflow as tf
 
-from keras_dgm import bounds, checks, distributions, networks
+from keras_dgm import bounds, checks, distributions, networks, trunks
 from keras_dgm.models.base import Unsupported
 from keras_dgm.models.m2 import M2
 from keras_dgm.serving.deployed import DeployedADGM, DeployedM2, DeployedSDGM
 from keras_dgm.training.step import StepOutput
+from keras_dgm.trunks import Convolutional
 
 
 class Augmented(NamedTuple):
@@ -36,7 +37,8 @@ class ADGM(M2):
     Args:
         num_classes: K.
         latent_dim: Z, the size of z.
-        hidden_units: widths of the hidden layers of each of the five networks.
+        hidden_units: widths of the hidden layers of each of the five networks, or for images a
+            `Convolutional`.
         auxiliary_dim: A, the size of a.
         num_samples: S, how many a are drawn for an example at each step.
         activation: of the hidden layers.
@@ -72,7 +74,7 @@ class ADGM(M2):
         self,
         num_classes: int,
         latent_dim: int = 50,
-        hidden_units: Sequence[int] = (500,),
+        hidden_units: Sequence[int] | Convolutional = (500,),
         *,
         auxiliary_dim: int = 50,
         num_samples: int = 1,
@@ -90,22 +92,27 @@ class ADGM(M2):
         K, Z, A = self.num_classes, self.latent_dim, self.auxiliary_dim
         params_size, inputs = self.likelihood.params_size(width), self.view.inputs_dim
         options = {"activation": self.activation, "dtype": self.dtype_policy}
-
-        def conditional(output_dim: int) -> networks.ConditionalMLP:
-            return networks.ConditionalMLP(K, self.hidden_units, output_dim, **options)
-
         if self.classifier is None:
-            units = self.hidden_units
-            self.auxiliary_encoder = networks.mlp(units, 2 * A, output_scale=0.1, **options)
-            self.classifier = networks.mlp(units, K, **options)
-            self.encoder, self.auxiliary_decoder = conditional(2 * Z), conditional(2 * A)
-            self.decoder = conditional(params_size)
+            trunk = self.trunk
+            trunk.check(width)
+            self.auxiliary_encoder = trunks.encoder(
+                trunk, inputs, 2 * A, output_scale=networks.NEAR_PRIOR, **options
+            )
+            self.classifier = trunks.encoder(trunk, inputs, K, **options)
+            self.encoder = trunks.conditional_encoder(trunk, inputs, K, 2 * Z, **options)
+            self.auxiliary_decoder = self.make_auxiliary_decoder(inputs, **options)
+            self.decoder = trunks.conditional_decoder(trunk, K, params_size, **options)
         self.auxiliary_encoder.build((None, inputs))
         self.classifier.build((None, inputs + A))
         self.encoder.build([(None, 1, inputs + A), (1, K)])
         of_auxiliary, of_x = self.decoder_widths()
         self.auxiliary_decoder.build([(None, K, of_auxiliary), (1, K)])
         self.decoder.build([(None, K, of_x), (1, K)])
+
+    def make_auxiliary_decoder(self, inputs: int, **options: Any) -> networks.ConditionalMLP:
+        """The network of p(a|.), which here sees x, in `inputs` numbers."""
+        K, A = self.num_classes, self.auxiliary_dim
+        return trunks.conditional_encoder(self.trunk, inputs, K, 2 * A, **options)
 
     def decoder_widths(self) -> tuple[int, int]:
         """How many numbers the networks of p(a|.) and p(x|.) see, beside y."""
@@ -256,6 +263,11 @@ class SDGM(ADGM):
 
     title = "SDGM"
     deployed_as = DeployedSDGM
+
+    def make_auxiliary_decoder(self, inputs: int, **options: Any) -> networks.ConditionalMLP:
+        """The network of p(a|y,z), in which there is no x."""
+        K, A = self.num_classes, self.auxiliary_dim
+        return networks.ConditionalMLP(K, self.trunk.units, 2 * A, **options)
 
     def decoder_widths(self) -> tuple[int, int]:
         return self.latent_dim, self.auxiliary_dim + self.latent_dim

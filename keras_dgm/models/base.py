@@ -20,6 +20,7 @@ from keras_dgm.serving.endpoint import Endpoint, Features
 from keras_dgm.training.model import TrainableModel
 from keras_dgm.training.observation import Observation
 from keras_dgm.training.step import StepOutput
+from keras_dgm.trunks import Convolutional, Trunk
 
 # Of a layer of a saved model: 4 GiB.
 MOST_WEIGHTS = 2**30
@@ -338,7 +339,9 @@ def registered(name: Any) -> type[DeepGenerativeModel]:
 def widths_of(config: dict[str, Any]) -> list[int]:
     """The sizes in a model's config that its layers have."""
     named = [config.get(name) for name in ("num_classes", "latent_dim", "auxiliary_dim")]
-    hidden = config.get("hidden_units")
+    hidden = deserialize(config.get("hidden_units"))
+    if isinstance(hidden, Convolutional):
+        hidden = hidden.sizes
     every = [*named, *(hidden if isinstance(hidden, (list, tuple)) else ())]
     return [size for size in every if isinstance(size, int)]
 
@@ -360,6 +363,11 @@ def check_sizes(*sizes: int) -> None:
 def serialize(part: Any) -> Any:
     """The config of a layer, model or likelihood that was an argument; None stays None."""
     return None if part is None else keras.saving.serialize_keras_object(part)
+
+
+def serialize_trunk(trunk: Trunk) -> Any:
+    """What `hidden_units` was, as a config has it."""
+    return serialize(trunk) if isinstance(trunk, Convolutional) else trunk.units
 
 
 def deserialize(value: Any) -> Any:

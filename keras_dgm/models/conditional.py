@@ -71,6 +71,8 @@ class ConditionalM1(Autoencoder):
         hidden_units: Sequence[int] = (600, 600),
         **kwargs: Any,
     ):
+        # Its decoder puts out a part of an image.
+        hidden_units = checks.check_widths(hidden_units, argument="hidden_units")
         super().__init__(latent_dim, hidden_units, preprocessor=None, missing=False, **kwargs)
         columns = np.asarray(condition)
         if (

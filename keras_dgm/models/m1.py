@@ -13,6 +13,7 @@ from keras_dgm.serving import folding
 from keras_dgm.serving.deployed import DeployedM1
 from keras_dgm.serving.endpoint import Endpoint, Latent, Seed, draw, drawn
 from keras_dgm.training.step import StepOutput
+from keras_dgm.trunks import Convolutional
 
 
 @keras.saving.register_keras_serializable(package=networks.PACKAGE)
@@ -25,7 +26,8 @@ class M1(Autoencoder):
 
     Args:
         latent_dim: Z, the size of z.
-        hidden_units: widths of the encoder's hidden layers; the decoder's are the reverse.
+        hidden_units: widths of the encoder's hidden layers, or for images a
+            `Convolutional`; the decoder is the reverse.
         num_samples: k, how many z are drawn for an example at each step; 1: -J(x), with its exact
             divergence; more: L_k(x).
         activation: of the hidden layers.
@@ -68,7 +70,7 @@ class M1(Autoencoder):
     def __init__(
         self,
         latent_dim: int = 50,
-        hidden_units: Sequence[int] = (600, 600),
+        hidden_units: Sequence[int] | Convolutional = (600, 600),
         *,
         num_samples: int = 1,
         **kwargs: Any,

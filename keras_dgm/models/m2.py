@@ -9,12 +9,12 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from keras_dgm import bounds, checks, distributions, networks
+from keras_dgm import bounds, checks, distributions, networks, trunks
 from keras_dgm.activations import check_activation
 from keras_dgm.adversarial import Smoothness
 from keras_dgm.class_sums import sum_and_sample
 from keras_dgm.likelihoods import Likelihood
-from keras_dgm.models.base import serialize
+from keras_dgm.models.base import serialize, serialize_trunk
 from keras_dgm.models.classifier import GenerativeClassifier
 from keras_dgm.serving import folding
 from keras_dgm.serving.deployed import DeployedM2
@@ -23,6 +23,7 @@ from keras_dgm.training.callbacks import AdaptiveClassSum
 from keras_dgm.training.facts import DataFacts
 from keras_dgm.training.observation import Observation
 from keras_dgm.training.step import StepOutput
+from keras_dgm.trunks import Convolutional
 
 # What the logit of a class that has no label gets added: its probability is 0.
 NEVER = -1e9
@@ -41,7 +42,8 @@ class M2(GenerativeClassifier):
     Args:
         num_classes: K.
         latent_dim: Z, the size of z.
-        hidden_units: widths of the hidden layers of each of the three networks.
+        hidden_units: widths of the hidden layers of each of the three networks, or for images a
+            `Convolutional`.
         alpha: weight of the classification loss, in units of the number of training examples.
         class_sum: how U(x) sums over the classes in training: `"exact"`; or an integer k, the k
             likeliest classes and one drawn from the others (unbiased); or `"adaptive"`, exact at
@@ -102,7 +104,7 @@ class M2(GenerativeClassifier):
         self,
         num_classes: int,
         latent_dim: int = 50,
-        hidden_units: Sequence[int] = (500,),
+        hidden_units: Sequence[int] | Convolutional = (500,),
         *,
         alpha: float = 0.1,
         class_sum: str | int = "exact",
@@ -123,7 +125,8 @@ class M2(GenerativeClassifier):
             class_sum = checks.check_positive_integer(class_sum, argument="class_sum")
         self.class_sum = class_sum
         self.summed_classes = class_sum if isinstance(class_sum, int) else num_classes
-        self.hidden_units = checks.check_widths(hidden_units, argument="hidden_units", at_least=1)
+        self.trunk = trunks.trunk_of(hidden_units, at_least=1)
+        self.suits_xla = self.trunk.suits_xla
         self.alpha = alpha
         if class_prior is not None and not isinstance(class_prior, str):
             class_prior = checks.check_class_prior(class_prior, num_classes=num_classes)
@@ -152,15 +155,16 @@ class M2(GenerativeClassifier):
 
     def build_networks(self, width: int) -> None:
         K, Z = self.num_classes, self.latent_dim
-        params_size = self.likelihood.params_size(width)
+        params_size, inputs = self.likelihood.params_size(width), self.view.inputs_dim
         options = {"activation": self.activation, "dtype": self.dtype_policy}
+        if not all(self._own_networks.values()):
+            self.trunk.check(width)
         if self.classifier is None:
-            self.classifier = networks.mlp(self.hidden_units, K, **options)
+            self.classifier = trunks.encoder(self.trunk, inputs, K, **options)
         if self.encoder is None:
-            self.encoder = networks.ConditionalMLP(K, self.hidden_units, 2 * Z, **options)
+            self.encoder = trunks.conditional_encoder(self.trunk, inputs, K, 2 * Z, **options)
         if self.decoder is None:
-            self.decoder = networks.ConditionalMLP(K, self.hidden_units, params_size, **options)
-        inputs = self.view.inputs_dim
+            self.decoder = trunks.conditional_decoder(self.trunk, K, params_size, **options)
         networks.build(self.classifier, (None, inputs), K, name="classifier")
         networks.build(self.encoder, [(None, 1, inputs), (1, K)], 2 * Z, name="encoder")
         networks.build(self.decoder, [(None, K, Z), (1, K)], params_size, name="decoder")
@@ -375,7 +379,7 @@ class M2(GenerativeClassifier):
     def get_config(self) -> dict[str, Any]:
         return {
             **super().get_config(),
-            "hidden_units": self.hidden_units,
+            "hidden_units": serialize_trunk(self.trunk),
             "alpha": self.alpha,
             "class_sum": self.class_sum,
             "class_prior": self.class_prior,

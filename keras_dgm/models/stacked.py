@@ -1,4 +1,4 @@
-"""M1+M2, the stacked generative semi-supervised model."""
+"""M1+M2, the stacked generative semi-supervised model, and M1 with ADGM or SDGM in M2's place."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -9,6 +9,7 @@ import tensorflow as tf
 from sklearn.preprocessing import StandardScaler
 
 from keras_dgm import bounds, checks, distributions, networks
+from keras_dgm.models.auxiliary import ADGM, SDGM
 from keras_dgm.models.base import DeepGenerativeModel, serialize
 from keras_dgm.models.classifier import GenerativeClassifier
 from keras_dgm.models.m1 import M1
@@ -19,6 +20,9 @@ from keras_dgm.serving.endpoint import Endpoint
 from keras_dgm.training.facts import DataFacts
 from keras_dgm.training.observation import Observation
 from keras_dgm.training.step import StepOutput
+
+# What can model z1, by the name that `above` has for it.
+ABOVE: dict[str, type[M2]] = {"m2": M2, "adgm": ADGM, "sdgm": SDGM}
 
 
 @keras.saving.register_keras_serializable(package=networks.PACKAGE)
@@ -37,7 +41,9 @@ class StackedM1M2(GenerativeClassifier):
         num_classes: K.
         latent_dim: the size of z2. No larger than needed: a model with room to spare in z2 can
             ignore y.
-        hidden_units: widths of the hidden layers of each of M2's three networks.
+        hidden_units: widths of the hidden layers of each of M2's networks.
+        above: the model of z1: `"m2"`, or with an auxiliary variable `"adgm"` or `"sdgm"`, whose
+            `auxiliary_dim` and `num_samples` it then takes, and no networks of your own.
         class_names: K texts, as of `M2`.
         alpha, class_sum, class_prior, activation, classifier, encoder, decoder, weight_prior: as
             of `M2`, whose x is z1.
@@ -48,7 +54,7 @@ class StackedM1M2(GenerativeClassifier):
         dtype, name, trainable: as of `keras.Model`.
 
     Attributes:
-        m2: the `M2` of the active dimensions of z1.
+        m2: the `M2`, `ADGM` or `SDGM` of the active dimensions of z1.
 
     Call arguments:
         x: [B, D] or [B, ...] data, as for `m1`.
@@ -57,7 +63,7 @@ class StackedM1M2(GenerativeClassifier):
         ValueError: if an argument is out of range.
 
     References:
-        Kingma et al. (2014), arXiv 1406.5298, section 2.3.
+        Kingma et al. (2014), arXiv 1406.5298, section 2.3; Maaløe et al. (2016), arXiv 1602.05473.
 
     Examples:
         >>> import numpy as np
@@ -76,7 +82,6 @@ class StackedM1M2(GenerativeClassifier):
         ((100, 2), (5, 2, 8))
     """
 
-    title = "M1+M2"
     COLLAPSED_STDDEV = 0.1
 
     def __init__(
@@ -86,6 +91,7 @@ class StackedM1M2(GenerativeClassifier):
         latent_dim: int = 10,
         hidden_units: Sequence[int] = (500,),
         *,
+        above: str = "m2",
         active_dims: Sequence[int] | None = None,
         class_names: Sequence[str] | None = None,
         weight_prior: bool = False,
@@ -97,6 +103,8 @@ class StackedM1M2(GenerativeClassifier):
     ):
         if not isinstance(m1, M1) or not m1.built:
             raise ValueError(f"`m1` must be an M1 that has been fitted, got {checks.shown(m1)}")
+        if above not in ABOVE:
+            raise ValueError(f"`above` must be one of {', '.join(ABOVE)}, got {above!r}")
         for of_x in ("likelihood", "missing", "preprocessor"):
             if of_x in m2_options:
                 raise ValueError(f"`{of_x}` is that of `m1`, got {m2_options[of_x]!r} beside it")
@@ -122,15 +130,17 @@ class StackedM1M2(GenerativeClassifier):
         self.active_dims: Any = active_dims
         self.m1 = m1
         self.m1.trainable = False
-        self.m2 = M2(
+        self.above = above
+        self.m2 = ABOVE[above](
             num_classes,
             latent_dim,
-            hidden_units,
+            checks.check_widths(hidden_units, argument="hidden_units", at_least=1),
             likelihood="gaussian",
             seed=seed,
             dtype=self.dtype_policy,
             **m2_options,
         )
+        self.title = f"M1+{self.m2.title}"
         self.m2.seed_generator = self.seed_generator
         if self.m2.smoothness.weight:
             self.report_adversarial_loss()
@@ -184,7 +194,7 @@ class StackedM1M2(GenerativeClassifier):
         return self.m2.qy_x(x, training)
 
     def qz_xy(self, x: tf.Tensor, y: tf.Tensor, training: bool = False) -> Any:
-        """q(z2|z1,y)."""
+        """q(z2|z1,y); of an ADGM or SDGM at the mean of q(a|z1)."""
         return self.m2.qz_xy(x, y, training)
 
     def sample_noise(self, batch_size: Any, training: bool = True) -> Any:
@@ -208,7 +218,7 @@ class StackedM1M2(GenerativeClassifier):
     # The model of x: M1's, its prior replaced.
 
     @property
-    def noise_shape(self) -> tuple[tf.TensorShape, tf.TensorShape]:
+    def noise_shape(self) -> tuple[tf.TensorShape, Any]:
         """The shapes of the noise of `log_weights` for one example and sample."""
         return self.m1.noise_shape, self.m2.noise_shape
 
@@ -217,7 +227,7 @@ class StackedM1M2(GenerativeClassifier):
 
         M1's weight, its prior over the active dimensions of z1 replaced by p(y) p(z2) p(z1|y,z2);
         the collapsed ones keep N(0, 1). Their sum over y estimates p(x) without bias. `x` [B, D] is
-        an observation of M1, `noise` a pair of [B, S, Z1] and [B, S, K, Z2].
+        an observation of M1, `noise` a pair of [B, S, Z1] and M2's, [B, S, K, Z2].
         """
         z1_noise, z2_noise = noise
         qz1_x = self.m1.qz_x(x)[:, None]
@@ -229,9 +239,11 @@ class StackedM1M2(GenerativeClassifier):
         active = self.active(z1)
         replaced = distributions.standard_normal(active.shape[-1:], active.dtype).log_prob(active)
         rows = tf.reshape(active, [-1, active.shape[-1]])
-        row_noise = tf.reshape(z2_noise, [-1, 1, *z2_noise.shape[2:]])
-        of_m2 = self.m2.log_weights(rows, row_noise).elbo
-        of_m2 = tf.reshape(of_m2, tf.shape(z2_noise)[:-1])
+        row_noise = tf.nest.map_structure(
+            lambda noise: tf.reshape(noise, [-1, 1, *noise.shape[2:]]), z2_noise
+        )
+        of_m2 = self.m2.log_weights(rows, row_noise).elbo  # [B S, 1, K]
+        of_m2 = tf.reshape(of_m2, [-1, tf.shape(z1)[1], self.num_classes])
         kl = (of_m1.kl + replaced)[..., None] - of_m2
         return bounds.Elbo(of_m1.reconstruction[..., None], kl)
 
@@ -254,7 +266,7 @@ class StackedM1M2(GenerativeClassifier):
         """Let M2 model these dimensions of z1, with new networks if it has had others."""
         self.active_dims = active_dims
         if self.built and self.m2.input_dim != len(active_dims):
-            m2 = M2.from_config(self.m2.get_config())
+            m2 = ABOVE[self.above].from_config(self.m2.get_config())
             m2.seed_generator = self.seed_generator
             if self.facts is not None:
                 m2.take_facts(self.facts)
@@ -287,7 +299,7 @@ class StackedM1M2(GenerativeClassifier):
         return self.m1
 
     def as_m2(self, x: np.ndarray) -> tuple[M2, np.ndarray]:
-        return self.m2, self.expected_observation(self.observe(x)).numpy()
+        return self.m2.as_m2(self.expected_observation(self.observe(x)).numpy())
 
     def latents(self) -> dict[str, DeepGenerativeModel]:
         return {"z1": self.m1, "z2": self}
@@ -308,7 +320,7 @@ class StackedM1M2(GenerativeClassifier):
         dims = self.known_dims()
         features = self.m1.feature_stages(dims)
         z1 = folding.Columns(tuple(range(len(dims))))
-        return DeployedM2(self.m2, features, [z1, *self.m1.data_stages(dims)], softplus)
+        return self.m2.deployed_as(self.m2, features, [z1, *self.m1.data_stages(dims)], softplus)
 
     def embed_endpoint(self, deployed: DeployedM2) -> Endpoint:
         def reference(x):
@@ -335,4 +347,4 @@ class StackedM1M2(GenerativeClassifier):
             del config[of_x]
         m1 = serialize(self.m1)
         m1.pop("compile_config", None)  # A frozen model needs no optimizer.
-        return {**config, "m1": m1, "active_dims": self.active_dims}
+        return {**config, "m1": m1, "above": self.above, "active_dims": self.active_dims}

@@ -69,7 +69,11 @@ class DeployedM2:
 
     def inputs(self, x: tf.Tensor) -> tf.Tensor:
         """What the networks see of x [B, D]."""
-        return self._to_inputs(self.features(x))
+        return self.inputs_of(self.features(x))
+
+    def inputs_of(self, features: tf.Tensor) -> tf.Tensor:
+        """What they see of the features [B, W]."""
+        return self._to_inputs(features)
 
     def embed(self, x: tf.Tensor) -> dict[str, tf.Tensor]:
         """The mean of z under q(y|x) q(z|x,y), and at the most likely class: the `style`."""
@@ -90,7 +94,7 @@ class DeployedM2:
     def features_and_style(self, x: tf.Tensor) -> dict[str, tf.Tensor]:
         """The features themselves as `embedding`, and the `style`."""
         features = self.features(x)
-        inputs = self._to_inputs(features)
+        inputs = self.inputs_of(features)
         return {"embedding": features, "style": self._style(inputs, self.classifier(inputs))}
 
     def _style(self, inputs, logits):
@@ -129,8 +133,8 @@ class DeployedADGM(DeployedM2):
         of_inputs = [*folding.stages_of(model.auxiliary_encoder), self.mean]
         self._auxiliary = folding.Chain(of_inputs, softplus)
 
-    def inputs(self, x: tf.Tensor) -> tf.Tensor:
-        inputs = super().inputs(x)
+    def inputs_of(self, features: tf.Tensor) -> tf.Tensor:
+        inputs = super().inputs_of(features)
         return tf.concat([inputs, self._auxiliary(inputs)], axis=-1)
 
 

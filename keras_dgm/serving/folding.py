@@ -1,7 +1,8 @@
 """Networks made small for inference: unused outputs cut off, consecutive linear maps merged.
 
 A network becomes a list of stages, each a function of a tensor. Keras' Dense layers are taken
-apart into their weights, which can be cut and merged; any other network stays as it is.
+apart into their weights, which can be cut and merged; our convolutions are copied, with another
+softplus where there is one; any other network stays as it is.
 """
 
 import dataclasses
@@ -13,6 +14,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_dgm import activations, networks
+from keras_dgm.convolutions import ImageLayer
 from keras_dgm.preprocessing import PCA, inverse_of
 
 # Of networks that a user made, and of ours.
@@ -72,6 +74,26 @@ class Affine:
 
 
 @dataclasses.dataclass(frozen=True)
+class Images:
+    """Convolutions, which are neither cut nor merged.
+
+    Args:
+        network: a `Convolutions` or `TransposedConvolutions` that is built.
+    """
+
+    network: ImageLayer
+
+    def layer(self, softplus=None):
+        """A copy of it in float32, with `deployed(activation, softplus)`."""
+        activation = deployed(self.network.activation, softplus)
+        config = {**self.network.get_config(), "activation": activation, "dtype": "float32"}
+        layer = type(self.network)(**{**config, "trainable": False})
+        layer.build_from_config(self.network.get_build_config())
+        layer.set_weights(self.network.get_weights())
+        return layer
+
+
+@dataclasses.dataclass(frozen=True)
 class Columns:
     """x[..., columns], of the output of a network that cannot be cut."""
 
@@ -101,11 +123,19 @@ def scatter(columns: Sequence[int], width: int) -> list[Any]:
 
 
 def stages_of(network) -> list[Any]:
-    """The stages of a Keras network; of one of another kind than a stack of Dense, itself."""
+    """The stages of a Keras network; of one of other layers than ours, itself."""
     if type(network) is keras.Sequential and network.layers:
-        if all(type(layer) is keras.layers.Dense for layer in network.layers):
-            return [Affine.of(layer) for layer in network.layers]
+        stages = [stage_of(layer) for layer in network.layers]
+        if None not in stages:
+            return stages
     return [network]
+
+
+def stage_of(layer) -> Any:
+    """The stage that a layer is, or None."""
+    if isinstance(layer, ImageLayer):
+        return Images(layer)
+    return Affine.of(layer) if type(layer) is keras.layers.Dense else None
 
 
 def stages_of_preprocessor(preprocessor) -> list[Any]:
@@ -167,7 +197,10 @@ class Chain:
     """Stages as a function of a tensor; `layers` are the Keras layers in it."""
 
     def __init__(self, stages: Sequence[Any], softplus: Callable | None = None):
-        self.stages = [s.layer(softplus) if isinstance(s, Affine) else s for s in merge(stages)]
+        self.stages = [
+            stage.layer(softplus) if isinstance(stage, (Affine, Images)) else stage
+            for stage in merge(stages)
+        ]
         owners = [getattr(stage, "__self__", stage) for stage in self.stages]
         self.layers = [owner for owner in owners if isinstance(owner, keras.layers.Layer)]
 
@@ -194,7 +227,9 @@ class ConditionalChain:
     def __init__(self, network, after=(), softplus=None):
         if isinstance(network, networks.ConditionalMLP):
             first = Affine.of(network.from_x)
-            self.kernel = Chain([Affine(first.kernel, np.zeros_like(first.bias))])
+            of_x = [] if network.features is None else [Images(network.features)]
+            kernel = Affine(first.kernel, np.zeros_like(first.bias))
+            self.kernel = Chain([*of_x, kernel], softplus)
             # The bias joins the table of classes.
             self.table = keras.layers.Embedding(network.num_classes, len(first.bias))
             self.table.build((None,))

@@ -31,12 +31,14 @@ class TrainableModel(keras.Model):
         title: what the model is called in the papers.
         num_classes: K; None of a model without classes.
         reported: the means that `fit` and `evaluate` report.
+        suits_xla: whether a step on a CPU gains from XLA, as one of matrix products does.
         facts: what is known of the training data; None before it has been seen.
     """
 
     title: str
     num_classes: int | None = None
     reported: tuple[str, ...] = ("elbo", "reconstruction", "kl")
+    suits_xla: bool = True
 
     def __init__(self, *, weight_prior: bool = False, seed: int | None = None, **kwargs: Any):
         super().__init__(autocast=False, **kwargs)  # A preprocessor sees x as it is.
@@ -129,8 +131,9 @@ class TrainableModel(keras.Model):
                 `AUC` (of all K columns at once), `Precision` or `F1Score`, get it; one of your
                 own sees integers.
             weighted_metrics: the same as `metrics`.
-            jit_compile: `"auto"` on a CPU compiles the arithmetic of a step with XLA and leaves
-                the drawing of noise outside; True compiles whole steps; False compiles nothing.
+            jit_compile: `"auto"` on a CPU compiles the arithmetic of a step with XLA, unless it
+                is of convolutions, and leaves the drawing of noise outside; True compiles whole
+                steps; False compiles nothing.
             **kwargs: `run_eagerly`, `steps_per_execution`, `auto_scale_loss`.
         """
         if loss is not None:

@@ -39,6 +39,7 @@ class Trainable(Protocol):
     """What a `TrainingStep` needs of its model, beside what it is as a `keras.Model`."""
 
     weight_prior: bool
+    suits_xla: bool
     num_examples: tf.Variable
     failure: tf.Variable
 
@@ -80,6 +81,7 @@ class TrainingStep:
         # optimizer's sum over replicas cannot be part of a compiled core.
         self.compile_core = (
             jit_compile == "auto"
+            and self.model.suits_xla
             and not self.model.run_eagerly
             and not tf.distribute.has_strategy()
             and keras.backend.standardize_dtype(self.model.compute_dtype) in ("float32", "float64")

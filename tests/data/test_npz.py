@@ -67,6 +67,63 @@ def test_given_splits_are_kept(save):
     np.testing.assert_array_equal(data.y_test, Y[70:])
 
 
+@pytest.mark.parametrize("numbers", [False, True])
+def test_split_says_which_part_an_example_is_of(save, numbers):
+    is_test = np.arange(100) % 4 == 3
+    split = is_test.astype(np.int8) if numbers else np.where(is_test, "test", "train")
+
+    data = load(save(x=X, y=Y, split=split))
+
+    np.testing.assert_array_equal(data.x_test, X[is_test])
+    np.testing.assert_array_equal(data.y_test, Y[is_test])
+    assert sizes(data) == [67, 8, 25]
+
+
+def test_split_can_hold_a_validation_set(save):
+    split = np.array(["valid", "train", "train", "test", "train"] * 20)
+
+    data = load(save(x=X, y=np.arange(100) // 20, split=split))
+
+    assert sizes(data) == [60, 20, 20]
+    np.testing.assert_array_equal(data.x_valid, X[split == "valid"])
+
+
+@pytest.mark.parametrize(
+    "split, message",
+    [
+        (
+            np.full(100, 2),
+            r"`split` must be train, valid or test, or 0 .* got int64 of shape \(100",
+        ),
+        (np.full(99, "train"), r"`split` must be train, .* got <U5 of shape \(99,\)"),
+        (np.full(100, "training"), "`split` must be train, "),
+        (np.full(100, "test"), "`split` must leave an example to train on, got none"),
+    ],
+)
+def test_a_split_that_says_something_else(save, split, message):
+    with pytest.raises(ValueError, match=message):
+        load(save(x=X, y=Y, split=split))
+
+
+def test_a_split_stands_alone(save):
+    with pytest.raises(ValueError, match="`split` must stand alone, got `x_test` beside it"):
+        load(save(x=X, y=Y, x_test=X, split=np.full(100, "train")))
+
+
+@pytest.mark.parametrize("size, shape", [((2, 3), (2, 3)), ((1, 2), (1, 2, 3))])
+def test_flat_rows_are_images_where_their_size_is_given(save, size, shape):
+    data = load(save(x=X, y=Y, x_test=X[:7], y_test=Y[:7]), image_size=size)
+
+    assert data.image_shape == shape
+    np.testing.assert_array_equal(data.x_test, X[:7])
+
+
+@pytest.mark.parametrize("size", [3, (2, 4), (6,)])
+def test_a_size_that_is_not_that_of_the_rows(save, size):
+    with pytest.raises(ValueError, match="`image_size` must be"):
+        load(save(x=X, y=Y), image_size=size)
+
+
 def test_a_given_test_set_leaves_validation_to_be_split_off(save):
     data = load(save(x=X[:60], y=Y[:60], x_test=X[60:], y_test=Y[60:]))
 

@@ -21,6 +21,10 @@ def smooth_m2(**options):
     return builders.m2(adversarial_weight=2.0, adversarial_radius=0.5, **options)
 
 
+def sampled_sdgm(**options):
+    return builders.sdgm(num_samples=2, class_sum=1, **options)
+
+
 def losses(make, strategy, fixed_noise):
     """The mean loss of an epoch after each of 20 steps, and the weights at the end.
 
@@ -79,7 +83,7 @@ print(
                 make.__name__: {
                     name: losses(make, strategy, True) for name, strategy in STRATEGIES.items()
                 }
-                for make in (builders.m1, builders.m2, smooth_m2)
+                for make in (builders.m1, builders.m2, smooth_m2, builders.adgm, sampled_sdgm)
             },
             "seeds": seeds(),
             "refusal": refusal(),

@@ -1,5 +1,7 @@
 """ADGM and SDGM: their bounds by enumeration of y and quadrature over a and z, in float64."""
 
+import itertools
+
 import builders
 import numpy as np
 import pytest
@@ -199,6 +201,43 @@ def test_the_sampled_sum_over_classes_is_that_of_m2(make, x):
     found = sampled.bounded(tf.constant(x), y, (a, (z[:, :2], sampled.draw_gumbel(B, K))), True)
 
     np.testing.assert_allclose(found.bound.elbo, expected.bound.elbo, rtol=1e-12)
+
+
+@MAKE
+def test_a_sampled_sum_over_several_a_is_unbiased(make, x):
+    """Value and gradient, over every draw of a class for each of two a of an example.
+
+    Each a has its own q(y|a,x), its likeliest class and its draw from the others.
+    """
+    S = 2
+    exact, sampled = tiny(make, num_samples=S), tiny(make, num_samples=S, class_sum=1)
+    y = tf.constant([0, -1, 2, -1])
+    a, z = exact.sample_bound_noise(B, True)
+    z = tf.repeat(z[:, :1], K, axis=1)  # [B S, K, Z], the same for all classes.
+
+    def gradients(model, noise, weight):
+        variables = model.trainable_variables
+        with tf.GradientTape() as tape:
+            output = model.bounded(tf.constant(x), y, noise, True)
+            loss = tf.reduce_sum(weight * output.loss)
+        found = tape.gradient(loss, variables, unconnected_gradients="zero")
+        return weight * output.loss, [tf.convert_to_tensor(g).numpy() for g in found]
+
+    expected, expected_gradients = gradients(exact, (a, z), tf.ones([B], tf.float64))
+
+    probs = sampled.qy_ax(sampled.augmented(tf.constant(x), a)).probs_parameter().numpy()
+    others = np.where(probs == probs.max(axis=-1, keepdims=True), 0, probs)
+    others = (others / others.sum(axis=-1, keepdims=True)).reshape(B, S, K)
+    values, totals = [], []
+    for drawn in itertools.product(range(K), repeat=S):
+        gumbel = np.tile(100 * np.eye(K)[list(drawn)], [B, 1])  # As good as certain.
+        weight = np.prod([others[:, s, k] for s, k in enumerate(drawn)], axis=0)
+        value, found = gradients(sampled, (a, (z[:, :2], tf.constant(gumbel))), weight)
+        values.append(value)
+        totals.append(found)
+    np.testing.assert_allclose(np.sum(values, axis=0), expected, rtol=1e-10)
+    for of_draws, whole in zip(zip(*totals, strict=True), expected_gradients, strict=True):
+        np.testing.assert_allclose(np.sum(of_draws, axis=0), whole, rtol=1e-8, atol=1e-10)
 
 
 @MAKE

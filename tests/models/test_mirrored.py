@@ -27,7 +27,7 @@ def measured():
     return json.loads(done.stdout)
 
 
-@pytest.mark.parametrize("model", ["m1", "m2", "smooth_m2"])
+@pytest.mark.parametrize("model", ["m1", "m2", "smooth_m2", "adgm", "sampled_sdgm"])
 def test_two_replicas_take_the_steps_of_one(model, measured):
     """The same global batches, the noise fixed: equal to float32's rounding over 20 steps.
 

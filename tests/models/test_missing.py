@@ -10,6 +10,7 @@ from builders import D, K, N, Z
 import keras_dgm as dgm
 from keras_dgm import evaluation, likelihoods
 
+NETWORKS = ("classifier", "encoder", "decoder", "auxiliary_encoder", "auxiliary_decoder")
 GONE = [1, 4]
 LEFT = [0, 2, 3, 5]
 
@@ -34,7 +35,7 @@ def without_columns(make, likelihood):
     inputs = [*LEFT, *(D + np.array(LEFT))]
     size = likelihoods.get(likelihood).params_size(1)
     outputs = np.concatenate([np.array(LEFT) + D * i for i in range(size)])
-    for name in ("classifier", "encoder", "decoder"):
+    for name in NETWORKS:
         if not hasattr(whole, name):
             continue
         pairs = zip(getattr(part, name).weights, getattr(whole, name).weights, strict=True)
@@ -42,13 +43,27 @@ def without_columns(make, likelihood):
             value = theirs.numpy()
             if ours.shape != value.shape:
                 axis = int(np.flatnonzero(np.not_equal(ours.shape, value.shape))[0])
-                value = np.take(value, inputs if name != "decoder" else outputs, axis=axis)
+                others = range(2 * D, value.shape[axis])  # What is seen beside x: a or z.
+                kept = outputs if name == "decoder" else [*inputs, *others]
+                value = np.take(value, kept, axis=axis)
             ours.assign(value)
     return whole, part
 
 
+def sampled_adgm(**options):
+    return builders.adgm(num_samples=2, **options)
+
+
+def sampled_sdgm(**options):
+    """With a sampled sum over the classes, too."""
+    return builders.sdgm(num_samples=3, class_sum=1, **options)
+
+
+MAKE = pytest.mark.parametrize("make", [builders.m1, builders.m2, sampled_adgm, sampled_sdgm])
+
+
 @pytest.mark.parametrize("likelihood", ["bernoulli", "gaussian", likelihoods.Gaussian(0.3)])
-@pytest.mark.parametrize("make", [builders.m1, builders.m2])
+@MAKE
 def test_the_bound_of_a_row_is_that_of_a_model_without_its_missing_columns(make, likelihood):
     """Value and gradient, in float64."""
     whole, part = without_columns(make, likelihood)
@@ -76,7 +91,7 @@ def test_the_bound_of_a_row_is_that_of_a_model_without_its_missing_columns(make,
     np.testing.assert_allclose(norms[0], norms[1], rtol=1e-9)  # The missing ones add exactly 0.
 
 
-@pytest.mark.parametrize("make", [builders.m1, builders.m2])
+@MAKE
 def test_log_p_of_x_is_that_of_the_entries_that_are_there(make):
     whole, part = without_columns(make, "gaussian")
     x = builders.examples()[0]
@@ -89,7 +104,7 @@ def test_log_p_of_x_is_that_of_the_entries_that_are_there(make):
     np.testing.assert_allclose(found.log_p, expected.log_p, rtol=1e-10)
 
 
-@pytest.mark.parametrize("make", [builders.m1, builders.m2])
+@MAKE
 def test_a_row_without_an_entry_costs_nothing_but_its_latents(make):
     model = make(missing=True)
     x = tf.fill([2, D], np.float32(np.nan))
@@ -107,7 +122,7 @@ def m1_below(**options):
     ("likelihood", "dataset"),
     [("bernoulli", False), pytest.param("gaussian", True, marks=pytest.mark.slow)],
 )
-@pytest.mark.parametrize("make", [builders.m1, builders.m2, m1_below])
+@pytest.mark.parametrize("make", [builders.m1, builders.m2, m1_below, sampled_sdgm])
 def test_models_train_on_what_is_there(make, likelihood, dataset, tmp_path):
     x, y = with_holes()
     mode = "core" if dataset else "eager"

@@ -15,7 +15,7 @@ from builders import D, K
 
 import export.source
 import keras_dgm
-from keras_dgm import likelihoods, networks, preprocessing
+from keras_dgm import likelihoods, networks, preprocessing, trunks
 
 # Every registered class, in each of the ways in which it is put together.
 MODELS = {
@@ -70,6 +70,10 @@ MODELS = {
     "StackedM1M2 with a smooth classifier": lambda: builders.stacked(
         active_dims=None, adversarial_weight=2.0
     ),
+    "StackedM1M2 with an ADGM": lambda: builders.stacked(above="adgm", auxiliary_dim=3),
+    "StackedM1M2 with an SDGM": lambda: builders.stacked(
+        above="sdgm", active_dims=None, auxiliary_dim=3, num_samples=2, adversarial_weight=1.0
+    ),
     "StackedM1M2 of own networks": lambda: builders.stacked(
         m1_options={**builders.own_m1_networks(), "latent_dim": builders.Z},
         active_dims=[0, 1],
@@ -97,10 +101,27 @@ def adapted(layer):
 
 VECTOR = np.random.default_rng(0).normal(size=[4, 2]).astype(np.float32)
 CLASS = np.array([0, 2, 1, 1], np.int32)
+TRUNK = trunks.Convolutional((2, 2), filters=(3,), units=(4,))
 LAYERS = {
     "ConditionalMLP": (
         lambda: networks.ConditionalMLP(K, (4, 3), 5, activation="tanh"),
         [VECTOR, CLASS],
+    ),
+    "ConditionalMLP of images": (
+        lambda: trunks.conditional_decoder(TRUNK, K, 8, activation="tanh", dtype="float32"),
+        [VECTOR, CLASS],
+    ),
+    "ConditionalMLP on images": (
+        lambda: trunks.conditional_encoder(TRUNK, 4, K, 5, activation="relu", dtype="float32"),
+        [np.ones([4, 6], np.float32), CLASS],
+    ),
+    "Convolutions": (
+        lambda: TRUNK.features(8, activation="softplus", dtype="float32"),
+        np.ones([4, 9], np.float32),
+    ),
+    "TransposedConvolutions": (
+        lambda: TRUNK.output(8, activation="relu", output_scale=0.1, dtype="float32"),
+        VECTOR,
     ),
     "ConditionalNetwork": (
         lambda: networks.ConditionalNetwork(two_inputs(), K),

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from builders import D, K, Z
+from scipy import stats
 
 import keras_dgm as dgm
 
@@ -194,6 +195,66 @@ def test_a_call_of_a_built_stack_says_that_its_dimensions_are_not_known():
         model.generate([0])
     with pytest.raises(ValueError, match="`active_dims`"):
         model.endpoints()
+
+
+@pytest.mark.parametrize("above", ["m2", "adgm", "sdgm"])
+def test_the_model_of_z1_is_one_of_its_own(above):
+    """Its bound, its q(y|.) and its weights are those of z1; M1 and its likelihood stay below."""
+    options = {} if above == "m2" else {"auxiliary_dim": 3, "num_samples": 2}
+    model = builders.stacked(above=above, **options)
+    x, y = builders.examples()
+    assert model.title == f"M1+{above.upper()}"
+
+    history = model.fit(x, y, batch_size=10, epochs=2, verbose=0).history
+
+    assert np.isfinite(history["loss"]).all()
+    z1 = model.m1.embed(x)[:, [0, 2]]
+    np.testing.assert_allclose(
+        model.predict(x, verbose=0), model.m2.predict(z1, verbose=0), rtol=1e-5
+    )
+    np.testing.assert_allclose(model.embed(x), model.m2.embed(z1), rtol=1e-4, atol=1e-6)
+    z1_of_classes = model.m2.generate([0, 2], np.ones([2, Z]))
+    every = np.zeros([2, 4], np.float32)
+    every[:, [0, 2]] = z1_of_classes
+    generated = model.generate([0, 2], np.ones([2, Z]))
+    np.testing.assert_allclose(generated, model.m1.generate(every), rtol=1e-5)
+
+
+@pytest.mark.parametrize("above", ["m2", "adgm", "sdgm"])
+def test_importance_weights_put_the_model_of_z1_in_place_of_its_prior(above):
+    options = {} if above == "m2" else {"auxiliary_dim": 3}
+    model = builders.stacked(
+        above=above, dtype="float64", m1_options={"dtype": "float64"}, **options
+    )
+    x = tf.constant(builders.examples("float64")[0][:4])
+    B, S = 4, 5
+    noise = tf.nest.map_structure(
+        lambda shape: tf.random.stateless_normal([B, S, *shape], [0, len(shape)], dtype="float64"),
+        model.noise_shape,
+    )
+
+    log_w = model.log_weights(x, noise).elbo
+
+    m1_noise, z2_noise = noise
+    of_m1 = model.m1.log_weights(x, m1_noise).elbo
+    qz1_x = model.m1.qz_x(x)
+    z1 = (qz1_x.mean()[:, None] + qz1_x.stddev()[:, None] * m1_noise).numpy()[..., [0, 2]]
+    assert log_w.shape == (B, S, K)
+    for s in range(S):
+        rows = tf.nest.map_structure(lambda n, s=s: n[:, s : s + 1], z2_noise)
+        of_z1 = model.m2.log_weights(tf.constant(z1[:, s]), rows).elbo[:, 0]
+        prior = stats.norm.logpdf(z1[:, s]).sum(axis=-1)
+        expected = of_m1[:, s, None] - prior[:, None] + of_z1
+        np.testing.assert_allclose(log_w[:, s], expected, rtol=1e-10)
+
+
+def test_what_may_be_above():
+    with pytest.raises(ValueError, match="`above` must be one of m2, adgm, sdgm, got 'm1'"):
+        builders.stacked(above="m1")
+    with pytest.raises(ValueError, match="`classifier` must be None: SDGM makes its own networks"):
+        builders.stacked(above="sdgm", **builders.own_m2_networks())
+    with pytest.raises(dgm.Unsupported, match="a committee teaches an M2 or M1"):
+        builders.stacked(above="adgm").as_m2(builders.examples()[0])
 
 
 def test_a_preprocessor_in_m1():

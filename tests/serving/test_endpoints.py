@@ -118,6 +118,8 @@ MODELS = {
     "M1+M2, own M1": lambda: stack(
         m1(encoder=own_network(5, 10, of=[D]), decoder=own_network(5, D, of=[5]))
     ),
+    "M1+ADGM": lambda: stack(m1(), above="adgm", auxiliary_dim=4),
+    "M1+SDGM": lambda: stack(m1(), above="sdgm", auxiliary_dim=4, activation="softplus"),
     "M1+M2, tanh": lambda: stack(m1(activation="tanh"), activation="relu"),
 }
 

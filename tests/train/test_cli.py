@@ -123,7 +123,10 @@ def test_an_m1_of_another_seed_is_a_warning(run):
     [
         (["--m1-from", "model.keras"], "`m1_from` must be an M1 of 64 features"),
         (["--m1-from", "history.csv"], "`m1_from` must be a saved M1"),
-        (["--m1-from", "m1.keras", "--model", "m2"], "`model` must be m1+m2 with `m1_from`"),
+        (
+            ["--m1-from", "m1.keras", "--model", "m2"],
+            "`model` must be one of m1+m2, m1+adgm, m1+sd",
+        ),
     ],
 )
 def test_an_m1_that_is_none(arguments, message, run, tmp_path, monkeypatch, capsys):
@@ -180,6 +183,23 @@ WRONG = {
     "a committee of workers": (
         ["--m2.committee", "--strategy", "multi-worker"],
         "`m2.committee` must be off",
+    ),
+    "convolutions of z1": (["--m2.filters", "4"], "`m2.filters` must be empty with `model` m1+m2"),
+    "convolutions of components": (
+        ["--m1.filters", "4", "--pca", "5"],
+        "`m1.filters` must be empty with `pca`, got (4,)",
+    ),
+    "convolutions of a part": (
+        ["--m1.filters", "4", "--model", "conditional"],
+        "`m1.filters` must be empty with `model` conditional",
+    ),
+    "a committee of convolutions": (
+        ["--m2.filters", "4", "--m2.committee", "--model", "m2"],
+        "`m2.filters` must be empty with `m2.committee`",
+    ),
+    "images that cannot be halved": (
+        ["--m1.filters", "4", "4", "4", "4"],
+        "`image_shape` must have a height and a width divisible by 16",
     ),
     "no such file": (["--dataset", "nowhere.npz"], "nowhere.npz"),
     "faces have no labels": (["--dataset", "frey_face", "--data-dir", "."], "frey_rawface.mat"),
@@ -263,6 +283,65 @@ def test_a_table_of_ones_own(tmp_path, capsys):
     steps = ["--m2.steps", "20", "--m2.labels-first", "10", "--m2.no-committee"]
     assert main(["fit", *SHORT[:4], *steps, "--model", "m1+m2", "--no-baselines", *arguments]) == 0
     assert "M1+M2" in capsys.readouterr().out
+
+
+FILTERS = ["--m1.filters", "8", "--m1.hidden-units", "20", "--m1.learning-rate", "5e-3"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "arguments, name",
+    [
+        (["--model", "m1+sdgm", "--m2.auxiliary-dim", "3", *FILTERS], "M1+SDGM"),
+        (["--model", "m1+adgm", "--m2.auxiliary-dim", "3", *FILTERS], "M1+ADGM"),
+        (["--model", "m2", "--m2.filters", "3", "4"], "M2"),
+        (["--model", "m1", *FILTERS], "M1 + RBF SVM"),
+    ],
+)
+def test_convolutions_and_stacks_from_the_shell(arguments, name, tmp_path, capsys):
+    folder = tmp_path / "run"
+    short = [
+        "--m1.epochs",
+        "2",
+        "--m2.epochs",
+        "2",
+        "--m2.hidden-units",
+        "8",
+        "--num-labeled",
+        "50",
+    ]
+
+    assert main(["fit", *short, *arguments, "--no-baselines", "--run-dir", str(folder)]) == 0
+
+    assert name in capsys.readouterr().out
+    model = keras.models.load_model(folder / "model.keras")
+    x = dgm.data.load("digits", 50, seed=0).x_test
+    result = json.loads((folder / "result.json").read_text())
+    assert model.input_dim == 64 and np.isfinite(model.embed(x)).all()
+    assert 0 <= result["test_error"] <= 1
+
+
+@pytest.mark.slow
+def test_an_npz_of_flat_images(tmp_path):
+    """As of USPS: rows of pixels, and which of them are the test set."""
+    x = RNG.uniform(-1, 1, [60, 16]).astype("float32")
+    path = own_file(tmp_path, x=x, y=Y, split=(np.arange(60) >= 40).astype(np.int8))
+    arguments = ["--dataset", path, "--recipe", "usps", "--num-labeled", "9", "--image-size", "4"]
+    short = ["--m1.epochs", "2", "--m2.epochs", "2", "--m1.filters", "3", "--no-baselines"]
+
+    assert main(["fit", *arguments, *short, "--run-dir", str(tmp_path / "run")]) == 0
+
+    result = json.loads((tmp_path / "run" / "result.json").read_text())
+    assert result["dataset"]["image_shape"] == [4, 4]
+    assert result["dataset"]["num_test"] == 20
+
+
+def test_convolutions_want_images(tmp_path, capsys):
+    path = own_file(tmp_path, x=X, y=Y)
+    arguments = ["--dataset", path, "--recipe", "usps", "--run-dir", str(tmp_path / "run")]
+    assert main(["fit", *arguments]) == 1
+    error = capsys.readouterr().err
+    assert "`m1.filters` must be empty with" in error and "are no images, got (32, 64)" in error
 
 
 def test_a_folder_in_use_is_left_alone(run, tmp_path, capsys):
