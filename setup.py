@@ -49,6 +49,9 @@ TABLES = ["pandas>=2.2", "pyarrow>=18"]
 # `model.export(path, format="onnx")`, which is Keras' own.
 ONNX = ["onnx>=1.19", "tf2onnx>=1.17"]
 
+# Searching for settings, and checking a model card: docs/howto/integrations.md.
+INTEGRATIONS = ["huggingface_hub>=1.0", "keras-tuner>=1.4.7"]
+
 # CUDA's libraries for TensorFlow, on Linux.
 GPU = ["tensorflow[and-cuda]>=2.21,<3"]
 
@@ -85,6 +88,7 @@ TEST = [
     *TRAIN,
     *EXPORT,
     *ONNX,
+    *INTEGRATIONS,
     "grpcio>=1.70",
     "hypothesis>=6.100",
     "mypy>=1.15",
@@ -114,6 +118,7 @@ setup(
         "figures": FIGURES,
         "tables": TABLES,
         "onnx": ONNX,
+        "integrations": INTEGRATIONS,
         "gpu": GPU,
         "train": TRAIN,
         "export": EXPORT,

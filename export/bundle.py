@@ -4,7 +4,18 @@ import errno
 import shutil
 from pathlib import Path
 
-from export import browser, card, litert, litert_files, measure, reference, report, servable, verify
+from export import (
+    browser,
+    card,
+    hub,
+    litert,
+    litert_files,
+    measure,
+    reference,
+    report,
+    servable,
+    verify,
+)
 from export.workplace import Moves, Workplace, content
 from keras_dgm.runs.files import read_json, sha256, write_json
 
@@ -81,7 +92,8 @@ def make(source, folder, version, stable=None):
     write_json(files / "card.json", card.litert_files(files, rows, source, rate))
     described = card.make(folder, source, version, made, test, rate)
     write_json(folder / card.JSON, described)
-    (folder / card.MARKDOWN).write_text(card.markdown(described) + "\n", encoding="utf-8")
+    text = hub.header(described, source) + card.markdown(described) + "\n"
+    (folder / card.MARKDOWN).write_text(text, encoding="utf-8")
     marker = {
         "format": FORMAT,
         "name": source.name,

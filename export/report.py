@@ -21,8 +21,7 @@ def make(source, version, rows, differences, count, labels, expected, left_out=(
         "left_out": list(left_out),
         "warnings": measure.warnings(expected, labels, source.class_names),
         "threads": 1,
-        "versions": {name: _version(name) for name in PACKAGES}
-        | {"python": platform.python_version()},
+        "versions": versions(),
     }
 
 
@@ -45,6 +44,11 @@ def table(made):
         )
     remarks = [f"\n{line}" for line in [*made["left_out"], *made["warnings"]]]
     return "\n".join([*lines, *remarks])
+
+
+def versions():
+    """Those of what an export depends on, by name; None of what is not installed."""
+    return {name: _version(name) for name in PACKAGES} | {"python": platform.python_version()}
 
 
 def _percent(value):
