@@ -44,7 +44,7 @@ class SourceConfig:
     """What is exported: a trained model, its names, and the data that it is tested on."""
 
     source: Annotated[Path, tyro.conf.Positional]
-    """A run folder of `python -m train fit`, or a .keras file."""
+    """A run folder that `fit` wrote, or a .keras file."""
     name: str | None = None
     """Of what is written; by default that of the data set, or of the file."""
     class_names: tuple[str, ...] | None = None
@@ -114,7 +114,7 @@ class BenchmarkConfig:
 
 
 def run_bundle(args):
-    config = tyro.cli(BundleConfig, args=args, prog="python -m export bundle")
+    config = tyro.cli(BundleConfig, args=args, prog=commands.shown("python -m export bundle"))
     bundle_source = loaded(config)
     print(f"writing to {config.output}", flush=True)
     try:
@@ -133,12 +133,12 @@ def run_bundle(args):
 
 
 def run_verify(args):
-    config = tyro.cli(VerifyConfig, args=args, prog="python -m export verify")
+    config = tyro.cli(VerifyConfig, args=args, prog=commands.shown("python -m export verify"))
     print(f"verified: at most {verify.bundle(config.folder):.1e} from Keras")
 
 
 def run_hub(args):
-    config = tyro.cli(HubConfig, args=args, prog="python -m export hub")
+    config = tyro.cli(HubConfig, args=args, prog=commands.shown("python -m export hub"))
     hub.write(loaded(config), source.model_file(config.source), config.output)
     print(
         f"wrote {config.output}; read its {hub.README}, then: hf upload USER/NAME {config.output}"
@@ -146,7 +146,7 @@ def run_hub(args):
 
 
 def run_benchmark(args):
-    config = tyro.cli(BenchmarkConfig, args=args, prog="python -m export benchmark")
+    config = tyro.cli(BenchmarkConfig, args=args, prog=commands.shown("python -m export benchmark"))
     print(benchmark.table(benchmark.run(config.folder)))
 
 
