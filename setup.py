@@ -49,6 +49,9 @@ TABLES = ["pandas>=2.2", "pyarrow>=18"]
 # `model.export(path, format="onnx")`, which is Keras' own, and a bundle's ONNX files.
 ONNX = ["onnx>=1.19", "onnxruntime>=1.20", "tf2onnx>=1.17"]
 
+# Searching for settings, and checking a model card: docs/howto/integrations.md.
+INTEGRATIONS = ["huggingface_hub>=1.0", "keras-tuner>=1.4.7"]
+
 # CUDA's libraries for TensorFlow, on Linux.
 GPU = ["tensorflow[and-cuda]>=2.21,<3"]
 
@@ -85,6 +88,7 @@ TEST = [
     *TRAIN,
     *EXPORT,
     *ONNX,
+    *INTEGRATIONS,
     "grpcio>=1.70",
     "hypothesis>=6.100",
     "mypy>=1.15",
@@ -97,6 +101,12 @@ TEST = [
     "ruff>=0.12",
 ]
 
+# In the wheel the programs are parts of one package: as names in site-packages `train` and `export`
+# are too common. The page of the export needs what npm installs, and stays in the checkout.
+PROGRAMS = ("train", "export", "programs")
+PARTS = find_packages(include=[pattern for name in PROGRAMS for pattern in (name, f"{name}.*")])
+PARTS = [part for part in PARTS if part != "export.web"]
+
 setup(
     name="keras_dgm",
     version=read_version(),
@@ -104,7 +114,12 @@ setup(
     long_description=(HERE / "README.md").read_text(encoding="utf-8"),
     long_description_content_type="text/markdown",
     license="Apache-2.0",
-    packages=find_packages(include=["keras_dgm", "keras_dgm.*"]),
+    packages=[
+        *find_packages(include=["keras_dgm", "keras_dgm.*", "keras_dgm_programs"]),
+        *(f"keras_dgm_programs.{part}" for part in PARTS),
+    ],
+    package_dir={f"keras_dgm_programs.{name}": name for name in PROGRAMS},
+    entry_points={"console_scripts": ["keras-dgm = keras_dgm_programs.__main__:main"]},
     package_data={"keras_dgm": ["py.typed"]},
     python_requires=">=3.11",
     install_requires=INSTALL_REQUIRES,
@@ -113,6 +128,7 @@ setup(
         "figures": FIGURES,
         "tables": TABLES,
         "onnx": ONNX,
+        "integrations": INTEGRATIONS,
         "gpu": GPU,
         "train": TRAIN,
         "export": EXPORT,

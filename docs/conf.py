@@ -27,6 +27,7 @@ extensions = [
     "docstrings",
     "graphs",
     "measured",
+    "unbroken",
 ]
 exclude_patterns = ["_build", "extensions", "figures", "results", "table1"]
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from export import (
     browser,
     card,
+    hub,
     litert,
     litert_files,
     measure,
@@ -109,7 +110,8 @@ def make(source, folder, version, stable=None):
     write_json(files / "card.json", card.litert_files(files, rows, source, rate))
     described = card.make(folder, source, version, made, test, rate)
     write_json(folder / card.JSON, described)
-    (folder / card.MARKDOWN).write_text(card.markdown(described) + "\n", encoding="utf-8")
+    text = hub.header(described, source) + card.markdown(described) + "\n"
+    (folder / card.MARKDOWN).write_text(text, encoding="utf-8")
     marker = {
         "format": FORMAT,
         "name": source.name,

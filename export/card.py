@@ -174,36 +174,15 @@ def checksums(folder):
 
 def markdown(card):
     """A card for people to read."""
-    lines = [f"# {card['name']}, version {card['version']}", "", f"A {card['model']}."]
-    if card["data"]:
-        counts = card["data"]["examples"]
-        lines += [
-            "",
-            f"Taught on {counts['train']} examples of {card['data']['name']}, "
-            f"{card['data']['labelled']} of them labelled; {counts['valid']} were held out to "
-            f"choose by, {counts['test']} to test on.",
-        ]
-    if card["labels"]:
-        lines += ["", f"{len(card['labels'])} classes: {', '.join(card['labels'])}."]
-    lines += ["", *_quality(card), "", "## Inputs", "", "| input | type | shape | must | seen |"]
-    lines.append("|---|---|---|---|---|")
-    for name, each in card["inputs"].items():
-        seen_range = each.get("seen")
-        span = f"{seen_range['min']:g} to {seen_range['max']:g}" if seen_range else ""
-        facts = (f"`{name}`", each["dtype"], _shape(each["shape"]), each["rule"] or "", span)
-        lines.append(f"| {' | '.join(facts)} |")
-    lines += [
+    lines = [
+        f"# {card['name']}, version {card['version']}",
         "",
+        *about(card),
+        "",
+        *taken(card),
         "A row that breaks a rule is answered with NaN, class -1 and `valid` false; its neighbours",
         "get their answers.",
     ]
-    if card["columns"]:
-        lines += ["", "| column | kind | entries |", "|---|---|---|"]
-        for column in card["columns"]:
-            span = column.get("seen")
-            entries = ", ".join(map(str, column.get("categories", ())))
-            entries = f"{span['min']:g} to {span['max']:g}" if span else entries
-            lines.append(f"| {column['name']} | {column['kind']} | {entries} |")
     lines += ["", "## Signatures", "", "| signature | inputs | outputs |", "|---|---|---|"]
     for name, each in card["signatures"].items():
         lines.append(f"| `{name}` | {_tensors(each['inputs'])} | {_tensors(each['outputs'])} |")
@@ -230,6 +209,40 @@ def markdown(card):
         ]
     lines += ["", f"Checksums of {len(card['sha256'])} files stand in {JSON}."]
     return "\n".join(lines)
+
+
+def about(card):
+    """Lines on what the model is, was taught, and how it errs."""
+    lines = [f"A {card['model']}."]
+    if card["data"]:
+        counts = card["data"]["examples"]
+        lines += [
+            "",
+            f"Taught on {counts['train']} examples of {card['data']['name']}, "
+            f"{card['data']['labelled']} of them labelled; {counts['valid']} were held out to "
+            f"choose by, {counts['test']} to test on.",
+        ]
+    if card["labels"]:
+        lines += ["", f"{len(card['labels'])} classes: {', '.join(card['labels'])}."]
+    return [*lines, "", *_quality(card)]
+
+
+def taken(card):
+    """Lines on what it takes: inputs, and the columns of a table."""
+    lines = ["## Inputs", "", "| input | type | shape | must | seen |", "|---|---|---|---|---|"]
+    for name, each in card["inputs"].items():
+        seen_range = each.get("seen")
+        span = f"{seen_range['min']:g} to {seen_range['max']:g}" if seen_range else ""
+        facts = (f"`{name}`", each["dtype"], _shape(each["shape"]), each["rule"] or "", span)
+        lines.append(f"| {' | '.join(facts)} |")
+    if card["columns"]:
+        lines += ["", "| column | kind | entries |", "|---|---|---|"]
+        for column in card["columns"]:
+            span = column.get("seen")
+            entries = ", ".join(map(str, column.get("categories", ())))
+            entries = f"{span['min']:g} to {span['max']:g}" if span else entries
+            lines.append(f"| {column['name']} | {column['kind']} | {entries} |")
+    return [*lines, ""]
 
 
 def _quality(card):

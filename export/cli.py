@@ -7,7 +7,7 @@ from typing import Annotated
 import tensorflow as tf
 import tyro
 
-from export import benchmark, bundle, onnx_files, report, source, verify
+from export import benchmark, bundle, hub, onnx_files, report, source, verify
 from programs import commands
 
 USAGE = """usage: python -m export COMMAND [options], each with --help
@@ -15,6 +15,7 @@ USAGE = """usage: python -m export COMMAND [options], each with --help
   bundle     write the TF Serving folder and the LiteRT files of a trained model, and verify them
   verify     verify a bundle again
   web        write the page that runs a bundle in a browser, or serve it on 127.0.0.1
+  hub        write a trained model as a folder of the Hugging Face Hub, with its card
   benchmark  measure a bundle's speed against what the machine allows
 
 to try first, with a run of `python -m train fit --run-dir runs/first`:
@@ -31,38 +32,65 @@ python -m export verify bundle""",
     "web": """\
 make web-deps
 python -m export web bundle --output page --serve""",
+    "hub": """\
+python -m export hub runs/first --output hub    # then: hf upload USER/NAME hub""",
     "benchmark": """\
 python -m export benchmark bundle""",
 }
 
 
 @dataclasses.dataclass(frozen=True)
-class BundleConfig:
+class SourceConfig:
+    """What is exported: a trained model, its names, and the data that it is tested on."""
+
+    source: Annotated[Path, tyro.conf.Positional]
+    """A run folder that `fit` wrote, or a .keras file."""
+    name: str | None = None
+    """Of what is written; by default that of the data set, or of the file."""
+    class_names: tuple[str, ...] | None = None
+    """K names; by default those of the data set."""
+    image_shape: tuple[int, ...] | None = None
+    """Height, width and, in colour, channels; by default those of the data set."""
+    dataset: str | None = None
+    """To calibrate with and to test on; by default that of the run."""
+    seed: int | None = None
+    """Of the split of the data; by default that of the run, or 0."""
+    data_dir: Path | None = None
+    """Where the data is; by default that of the run, or TFDS_DATA_DIR."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class BundleConfig(SourceConfig):
     """Write the TF Serving folder and the LiteRT files of a trained model, and verify them.
 
     Without data (a .keras file and no --dataset), int8 is calibrated on images that the model
     generates, and no test error is reported.
     """
 
-    source: Annotated[Path, tyro.conf.Positional]
-    """A run folder of `python -m train fit`, or a .keras file."""
     output: Path
     """The bundle's folder: new or empty, or a bundle that gets another version. Edited settings
     of the latter stay, with the new ones beside them as NAME.new."""
-    name: str | None = None
-    """Of the servable; by default that of the data set, or of the file."""
     version: int | None = None
     """Of the servable; by default the next free integer."""
-    class_names: tuple[str, ...] | None = None
-    """K names; by default those of the data set."""
-    image_shape: tuple[int, ...] | None = None
-    """Height, width and, in colour, channels; by default those of the data set."""
-    dataset: str | None = None
-    """For calibration and testing; by default that of the run."""
-    seed: int | None = None
-    """Of the split of the data; by default that of the run, or 0."""
-    data_dir: Path | None = None
-    """Where the data is; by default that of the run, or TFDS_DATA_DIR."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class HubConfig(SourceConfig):
+    """Write a trained model as a folder of the Hugging Face Hub, with its model card.
+
+    The folder can be loaded by `keras.saving.load_model` as it is. Nothing is uploaded.
+    """
+
+    output: Path
+    """A new or empty folder."""
+
+
+def loaded(config):
+    """The `Source` that a `SourceConfig` says."""
+    options = {
+        field.name: getattr(config, field.name) for field in dataclasses.fields(SourceConfig)
+    }
+    return source.load(options.pop("source"), **options)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -86,16 +114,8 @@ class BenchmarkConfig:
 
 
 def run_bundle(args):
-    config = tyro.cli(BundleConfig, args=args, prog="python -m export bundle")
-    bundle_source = source.load(
-        config.source,
-        name=config.name,
-        class_names=config.class_names,
-        image_shape=config.image_shape,
-        dataset=config.dataset,
-        seed=config.seed,
-        data_dir=config.data_dir,
-    )
+    config = tyro.cli(BundleConfig, args=args, prog=commands.shown("python -m export bundle"))
+    bundle_source = loaded(config)
     print(f"writing to {config.output}", flush=True)
     try:
         made = bundle.write(bundle_source, config.output, config.version)
@@ -113,14 +133,22 @@ def run_bundle(args):
 
 
 def run_verify(args):
-    config = tyro.cli(VerifyConfig, args=args, prog="python -m export verify")
+    config = tyro.cli(VerifyConfig, args=args, prog=commands.shown("python -m export verify"))
     print(f"verified: at most {verify.bundle(config.folder):.1e} from Keras")
     if (config.folder / onnx_files.FOLDER).is_dir() and not onnx_files.can_be_run(config.folder):
         print(f"not run: {onnx_files.FOLDER}/, which needs ONNX Runtime: {onnx_files.INSTALL}")
 
 
+def run_hub(args):
+    config = tyro.cli(HubConfig, args=args, prog=commands.shown("python -m export hub"))
+    hub.write(loaded(config), source.model_file(config.source), config.output)
+    print(
+        f"wrote {config.output}; read its {hub.README}, then: hf upload USER/NAME {config.output}"
+    )
+
+
 def run_benchmark(args):
-    config = tyro.cli(BenchmarkConfig, args=args, prog="python -m export benchmark")
+    config = tyro.cli(BenchmarkConfig, args=args, prog=commands.shown("python -m export benchmark"))
     print(benchmark.table(benchmark.run(config.folder)))
 
 
@@ -134,6 +162,7 @@ COMMANDS = {
     "bundle": run_bundle,
     "verify": run_verify,
     "web": run_web,
+    "hub": run_hub,
     "benchmark": run_benchmark,
 }
 

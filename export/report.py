@@ -25,12 +25,6 @@ def make(source, version, rows, differences, count, labels, expected, left_out=(
     }
 
 
-def versions():
-    """Of Python and of the packages that an export is made with."""
-    found = {name: _version(name) for name in PACKAGES}
-    return found | {"python": platform.python_version()}
-
-
 def table(made):
     """A report as Markdown."""
     error = _percent(made["keras_test_error"])
@@ -50,6 +44,11 @@ def table(made):
         )
     remarks = [f"\n{line}" for line in [*made["left_out"], *made["warnings"]]]
     return "\n".join([*lines, *remarks])
+
+
+def versions():
+    """Those of what an export depends on, by name; None of what is not installed."""
+    return {name: _version(name) for name in PACKAGES} | {"python": platform.python_version()}
 
 
 def _percent(value):

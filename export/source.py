@@ -63,7 +63,7 @@ def load(
     path = Path(path)
     run = run_folder.read(path, "source") if path.is_dir() else None
     options: dict[str, Any] = {}
-    file = path if run is None else run.model
+    file = model_file(path)
     model = load_model(file)
     if run is not None:
         dataset = dataset or run.dataset
@@ -93,6 +93,11 @@ def load(
         columns=_columns(run, data),
         data=data,
     )
+
+
+def model_file(path):
+    """The .keras file of a run folder, or the file itself."""
+    return Path(path, run_folder.MODEL) if Path(path).is_dir() else Path(path)
 
 
 def load_model(file):

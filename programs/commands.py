@@ -1,10 +1,24 @@
 """How `python -m train` and `python -m export` run their commands."""
 
+import re
 import sys
 import warnings
 from textwrap import indent
 
 HELP = ("-h", "--help")
+# How the programs are called: as modules of a checkout, unless `call_as` says otherwise.
+_called = "python -m {program}"
+
+
+def call_as(name):
+    """Let usage and examples show the programs under another name."""
+    global _called
+    _called = name
+
+
+def shown(text):
+    """A text about `python -m train` and `python -m export`, by the names they are called by."""
+    return re.sub(r"python -m (train|export)\b", lambda m: _called.format(program=m[1]), text)
 
 
 def run(commands, usage, args, examples=None):
@@ -20,10 +34,10 @@ def run(commands, usage, args, examples=None):
         examples: lines by the name of the command, at the end of its --help.
     """
     if not args or args[0] in HELP:
-        print(usage, end="")
+        print(shown(usage), end="")
         return 0 if args else 2
     if args[0] not in commands:
-        print(f"error: unknown command {args[0]!r}\n{usage}", end="", file=sys.stderr)
+        print(f"error: unknown command {args[0]!r}\n{shown(usage)}", end="", file=sys.stderr)
         return 2
     formatted = warnings.formatwarning
     warnings.formatwarning = lambda message, *_: f"warning: {message}\n"
@@ -36,7 +50,7 @@ def run(commands, usage, args, examples=None):
         return 130
     except SystemExit:
         if args[1:2] and args[1] in HELP and args[0] in (examples or {}):
-            print(f"examples:\n\n{indent(examples[args[0]], '  ')}")
+            print(f"examples:\n\n{indent(shown(examples[args[0]]), '  ')}")
         raise
     finally:
         warnings.formatwarning = formatted

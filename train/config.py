@@ -69,7 +69,7 @@ class FitConfig:
     """Train the baselines as well."""
     strategy: Strategy = "single"
     """Train on one device, on all of this machine's, or on those of all processes that TF_CONFIG
-    names (python -m train launch starts some): each takes its part of every batch."""
+    names (`launch` starts some): each takes its part of every batch."""
     progress: Literal["summary", "bar"] = "summary"
     """What to show of the epochs: ten lines a model, or Keras' progress bars."""
     settings: Annotated[Recipe, INLINE] = dataclasses.field(default_factory=Recipe)

@@ -4,6 +4,7 @@ import dataclasses
 from pathlib import Path
 from typing import Annotated
 
+import matplotlib
 import tyro
 
 import keras_dgm as dgm
@@ -13,6 +14,8 @@ from train.pictures import PICTURES
 from train.settings import Positive
 
 INDEX = "index.html"
+# By the ending of a file; of a chart, the same run draws the same file.
+METADATA = {".png": {}, ".svg": {"Date": None}}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -20,13 +23,13 @@ class FiguresConfig:
     """Draw what the model of a run generates and how it sees data, and write an index.html."""
 
     run: Annotated[Path, tyro.conf.Positional]
-    """A folder that `python -m train fit` wrote."""
+    """A folder that `fit` wrote."""
     output: Path | None = None
     """Where to write; by default the folder `figures` of the run."""
     data_dir: Path | None = None
     """Where the data is; by default as the run was told."""
     dpi: Positive = 100
-    """Pixels per inch."""
+    """Pixels per inch of what is no line drawing."""
 
 
 def write(config):
@@ -43,16 +46,20 @@ def write(config):
         raise ValueError(f"`output` must be a folder, got {output} ({error.strerror})") from error
     pictures, left_out = {}, []
     for name, draw in PICTURES.items():
-        file = output / f"{name}.png"
+        picture = None
         try:
             picture = draw(run)
         except (runs.DoesNotApply, dgm.Unsupported) as reason:
             left_out.append(f"{name}: {reason}")
-            if (output / INDEX).exists():
-                file.unlink(missing_ok=True)  # of an earlier run
+        if (output / INDEX).exists():  # What an earlier run left.
+            for suffix in METADATA:
+                (output / f"{name}{suffix}").unlink(missing_ok=True)
+        if picture is None:
             continue
-        picture.figure.savefig(file, dpi=config.dpi)
-        print(f"{file}: {picture.caption}", flush=True)
+        file = output / f"{name}{picture.suffix}"
+        with matplotlib.rc_context({"svg.hashsalt": "keras_dgm"}):
+            picture.figure.savefig(file, dpi=config.dpi, metadata=METADATA[picture.suffix])
+        print(f"{file}: {picture.finding or picture.caption}", flush=True)
         pictures[name] = picture
     (output / INDEX).write_text(page.of_run(run, pictures, left_out), encoding="utf-8")
     return output / INDEX

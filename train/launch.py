@@ -21,10 +21,7 @@ SECONDS_TO_END = 30
 
 @dataclasses.dataclass(frozen=True)
 class LaunchConfig:
-    """Run a command of python -m train as several workers on this host.
-
-    Example: python -m train launch --workers 2 -- fit --dataset digits
-    """
+    """Run a command as several workers on this host."""
 
     workers: Positive = 2
     """How many processes."""

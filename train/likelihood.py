@@ -42,7 +42,7 @@ class LikelihoodConfig:
     """
 
     run: Annotated[Path, tyro.conf.Positional]
-    """A run folder of `python -m train fit`."""
+    """A run folder that `fit` wrote."""
     num_samples: NumSamples = 5000
     """Importance samples of each example; compare models at the same number."""
     examples: Positive | None = None

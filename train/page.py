@@ -23,7 +23,7 @@ h2 {{ margin-top: 3rem; }}
 nav {{ margin-top: 1.5rem; display: flex; flex-wrap: wrap; gap: 0.2rem 1rem; }}
 figure {{ margin: 0; }}
 img {{ max-width: 100%; height: auto; background: white; border-radius: 0.4rem; }}
-figcaption {{ margin-top: 0.6rem; }}
+figcaption p {{ margin: 0.6rem 0 0; }}
 table {{ border-collapse: collapse; }}
 td, th {{ padding: 0.15rem 1rem 0.15rem 0; text-align: left; font-variant-numeric: tabular-nums; }}
 td + td, th + th {{ white-space: nowrap; }}
@@ -42,8 +42,10 @@ td + td, th + th {{ white-space: nowrap; }}
 FIGURE = """\
 <h2 id="{name}">{heading}</h2>
 <figure>
-<img src="{name}.png" alt="{alt}" loading="lazy">
-<figcaption>{caption}</figcaption>
+<img src="{name}{suffix}" alt="{alt}" loading="lazy">
+<figcaption>
+<p>{caption}</p>{finding}
+</figcaption>
 </figure>
 """
 
@@ -63,14 +65,21 @@ def of_run(run, pictures, left_out):
         figures="\n".join(
             FIGURE.format(
                 name=name,
+                suffix=picture.suffix,
                 heading=heading(name),
                 alt=html.escape(picture.alt),
                 caption=html.escape(picture.caption),
+                finding=finding(picture.finding),
             )
             for name, picture in pictures.items()
         ),
         left_out=list_of(left_out),
     )
+
+
+def finding(text):
+    """What a picture says of this run, as a paragraph; nothing where it says nothing."""
+    return f"\n<p><strong>In this run:</strong> {html.escape(text)}</p>" if text else ""
 
 
 def heading(name):

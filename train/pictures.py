@@ -1,55 +1,48 @@
 """The pictures of a run: when each applies, and what to say of it."""
 
-import csv
-from typing import NamedTuple
-
 import numpy as np
-from matplotlib.figure import Figure
 
-from keras_dgm import evaluation, generation
+from keras_dgm import generation
 from keras_dgm.generation import figures, masks
+from train import charts, findings
+from train.picture import Picture
 from train.runs import DoesNotApply
 
-MOST_PROJECTED = 2000
 MOST_IMPUTED = 500
 STEPS = (1, 2, 5, 10, 100)
 STYLE_LIMIT = 5.0
-# Nats from which a latent dimension is called in use.
-IN_USE = 0.1
-
-
-class Picture(NamedTuple):
-    """A picture, what it shows, and what it looks like to those who cannot see it."""
-
-    figure: Figure
-    caption: str
-    alt: str
 
 
 def manifold(run):
     m1, shape = run.m1(latent_dim=2), run.image_shape
+    grid = generation.manifold(m1, size=15)
     return Picture(
-        figures.manifold(generation.manifold(m1, size=15), shape),
+        figures.manifold(grid, shape),
         "The learned manifold: the mean of p(x|z) over the plane of z, through the inverse "
         "Gaussian CDF, so that each step is of equal probability.",
+        findings.distances(grid.reshape(-1, run.data.num_features), run.data),
         "A square grid of images that change smoothly from one to the next.",
     )
 
 
 def samples_of_m1(run):
     m1, shape = run.m1(), run.image_shape
+    (made,) = generation.samples(m1, 100)
     return Picture(
-        figures.samples(generation.samples(m1, 100)[0], shape, title="Samples of M1"),
+        figures.samples(made, shape, title="Samples of M1"),
         f"Means of p(x|z) at 100 draws of z from the prior, {m1.latent_dim} dimensions.",
+        findings.distances(made, run.data),
         "A square of 100 images that M1 made up.",
     )
 
 
 def samples_by_class(run):
     m2, shape = run.m2(), run.image_shape
+    made = generation.samples(m2)
     return Picture(
-        figures.samples(generation.samples(m2), shape, run.data.class_names, "Samples by class"),
+        figures.samples(made, shape, run.data.class_names, "Samples by class"),
         "Means of p(x|y,z), a class a row, at draws of z from the prior.",
+        findings.recognised(m2, *with_classes(made)),
         "Rows of images, each row of one class in different styles.",
     )
 
@@ -63,6 +56,7 @@ def styles(run):
         figures.styles(grids, shape, names, STYLE_LIMIT),
         "Style and content apart: in each grid the class is fixed and z varies from -5 to 5; "
         "a place in the grids is the same style in all of them.",
+        findings.recognised(m2, *with_classes(grids, shown)),
         f"Square grids of images, of class {', '.join(names)}; the style changes smoothly.",
     )
 
@@ -70,11 +64,20 @@ def styles(run):
 def analogies(run):
     m2, shape = run.m2(), run.image_shape
     x = run.few()
+    made = m2.analogies(x)
     return Picture(
-        figures.analogies(x, m2.analogies(x), shape, run.data.class_names),
+        figures.analogies(x, made, shape, run.data.class_names),
         "Analogies: a test image on the left, then the mean of q(z|x,y) decoded with each class.",
+        findings.recognised(m2, *with_classes(made.swapaxes(0, 1))),
         "Rows of images: an example, then its slant and weight of stroke in every class.",
     )
+
+
+def with_classes(made, classes=None):
+    """Examples [K, ..., D] of K classes as [N, D], and their classes [N]."""
+    classes = range(len(made)) if classes is None else classes
+    flat = made.reshape(len(made), -1, made.shape[-1])
+    return flat.reshape(-1, made.shape[-1]), np.repeat(classes, flat.shape[1])
 
 
 def imputation_of_half(run):
@@ -103,9 +106,9 @@ def _imputation(run, observed, given):
     return Picture(
         figures.completions(columns, run.image_shape, f"Imputation by M1 from {given}"),
         f"Missing pixels by a Markov chain between x and z that sees {given}: steps of it, the "
-        "mean over its second half, and the truth. Mean squared error over the missing pixels of "
-        f"{len(many)} test images: {errors[0]:.4f}; filled with the training mean: "
-        f"{errors[1]:.4f}.",
+        "mean over its second half, and the truth.",
+        f"Mean squared error over the missing pixels of {len(many)} test images: {errors[0]:.4f}; "
+        f"filled with the training mean: {errors[1]:.4f}.",
         "Rows of images: what was given, the missing part as it takes form, the true image.",
     )
 
@@ -125,114 +128,11 @@ def completion(run):
     return Picture(
         figures.completions(columns, run.image_shape, "Whole images from their middle"),
         "Conditional generation: the middle is given, the rest is the mean of p(x'|c,z) at draws "
-        f"of z. Mean squared error over the other pixels of {len(many)} test images, averaged "
-        f"over 100 draws: {errors[0]:.4f}; filled with the training mean: {errors[1]:.4f}.",
+        "of z.",
+        f"Mean squared error over the other pixels of {len(many)} test images, averaged over 100 "
+        f"draws: {errors[0]:.4f}; filled with the training mean: {errors[1]:.4f}.",
         "Rows of images: the middle alone, several ways to complete it, the true image.",
     )
-
-
-def component_collapse(run):
-    x = run.data.x_test
-    kl = {
-        f"{model.title}, {name}": evaluation.kl_per_dimension(model, x)
-        for name, model in run.model.latents().items()
-    }
-    used = "; ".join(
-        f"{name}: {values.sum():.1f} nats in all, {np.sum(values > IN_USE)} of {len(values)} "
-        f"dimensions of more than {IN_USE}"
-        for name, values in kl.items()
-    )
-    return Picture(
-        figures.component_collapse(kl),
-        f"KL[q(z|x) || p(z)] of each latent dimension over the test set. {used}. Dimensions at 0 "
-        "have collapsed onto the prior.",
-        "A falling curve of nats over latent dimensions.",
-    )
-
-
-def latent_space(run):
-    model = next(iter(run.model.latents().values()))
-    if model.latent_dim < 2:
-        raise DoesNotApply("it needs at least 2 latent dimensions")
-    x, y = run.data.x_test[:MOST_PROJECTED], run.data.y_test[:MOST_PROJECTED]
-    codes, how = model.embed(x), "as they are"
-    if model.latent_dim > 2:
-        codes, how = generation.project(codes), "by t-SNE"
-    name = model.title
-    return Picture(
-        figures.projection(codes, y, run.data.class_names, f"Latent space of {name}"),
-        f"The posterior means of {len(x)} test examples under {name}, {how}"
-        + (", by class." if run.data.num_classes else "."),
-        "A scatter plot of points" + (", marked by class." if run.data.num_classes else "."),
-    )
-
-
-def training_curves(run):
-    return _training(run.folder.history, run.model.title)
-
-
-def training_curves_of_m1(run):
-    if run.folder.m1_history is None:
-        raise DoesNotApply("no M1 was trained under the model")
-    return _training(run.folder.m1_history, "M1")
-
-
-def _training(path, name):
-    with open(path, encoding="utf-8", newline="") as file:
-        rows = list(csv.DictReader(file))
-    history = {key: [_number(row[key]) for row in rows] for key in rows[0]}
-    ends = ""
-    if "elbo" in history:
-        first, last = history["elbo"][0], history["elbo"][-1]
-        ends = f" The bound went from {first:.1f} to {last:.1f} nats in {len(rows)} epochs."
-    return Picture(
-        figures.training_curves(history, f"Training of {name}"),
-        "What was reported after each epoch: the bound and its terms, and accuracy where there "
-        f"are classes.{ends}",
-        "Curves over epochs, of training and validation data.",
-    )
-
-
-def _number(text):
-    try:
-        return float(text)
-    except ValueError:  # An epoch without validation.
-        return float("nan")
-
-
-def confusion(run):
-    probs, y = _predictions(run)
-    counts, names = evaluation.confusion(y, probs), run.data.class_names
-    wrong = counts - np.diag(np.diag(counts))
-    worst = ""
-    if wrong.any():
-        true, taken = np.unravel_index(wrong.argmax(), wrong.shape)
-        worst = f" Most often, {names[true]} is taken for {names[taken]}: {wrong.max()} times."
-    return Picture(
-        figures.confusion(counts, names),
-        f"Test examples by true and predicted class; "
-        f"{100 * np.mean(probs.argmax(-1)[y >= 0] != y[y >= 0]):.2f} % are wrong.{worst}",
-        "A square table of counts, most of them on its diagonal if the classifier is good.",
-    )
-
-
-def calibration(run):
-    probs, y = _predictions(run)
-    measured = evaluation.calibration(y, probs)
-    known = y >= 0
-    right = np.mean(probs[known].argmax(-1) == y[known])
-    surer = 100 * (np.mean(probs[known].max(-1)) - right)
-    how = "surer than it is right" if surer > 0 else "right more often than it is sure"
-    return Picture(
-        figures.calibration(measured),
-        "Accuracy of test predictions by their confidence; expected calibration error "
-        f"{100 * measured.error:.1f} %. On average it is {how}, by {abs(surer):.1f} points.",
-        "A curve of accuracy over confidence, beside the diagonal of a calibrated classifier.",
-    )
-
-
-def _predictions(run):
-    return run.m2().predict(run.data.x_test, batch_size=500, verbose=0), run.data.y_test
 
 
 PICTURES = {
@@ -244,10 +144,10 @@ PICTURES = {
     "completion": completion,
     "imputation-half": imputation_of_half,
     "imputation-random": imputation_of_random_pixels,
-    "component-collapse": component_collapse,
-    "latent-space": latent_space,
-    "confusion": confusion,
-    "calibration": calibration,
-    "training": training_curves,
-    "training-m1": training_curves_of_m1,
+    "component-collapse": charts.component_collapse,
+    "latent-space": charts.latent_space,
+    "confusion": charts.confusion,
+    "calibration": charts.calibration,
+    "training": charts.training_curves,
+    "training-m1": charts.training_curves_of_m1,
 }

@@ -16,6 +16,8 @@ from typing import Annotated, Any, Literal, Union
 import keras
 import tyro
 
+from programs.commands import shown
+
 
 @dataclasses.dataclass(frozen=True)
 class Rule:
@@ -76,7 +78,8 @@ def told(kind, command, args, default=None):
     Raises:
         ValueError: naming the flag, the rule and the value received.
     """
-    config = tyro.cli(kind, args=args, default=default, prog=f"python -m train {command}")
+    prog = shown(f"python -m train {command}")
+    config = tyro.cli(kind, args=args, default=default, prog=prog)
     check_rules(config)
     return config
 

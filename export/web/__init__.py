@@ -12,7 +12,7 @@ from typing import Annotated
 import tyro
 
 from export import verify
-from export.workplace import Moves, Workplace, content
+from export.workplace import ATTIC, Moves, Workplace, content
 from keras_dgm.runs.files import read_json, sha256, write_json
 
 HERE = Path(__file__).parent
@@ -111,9 +111,7 @@ def described(page):
 
 def place(page, output):
     """Move a finished page to `output`, instead of what is there; on an error, nothing moves."""
-    attic = page.parent / "earlier"
-    attic.mkdir(exist_ok=True)
-    with Moves(attic) as moves:
+    with Moves(page.parent / ATTIC) as moves:
         # The marker first: who is killed here leaves a page, which the next one replaces.
         moves.put(page / MARKER, output / MARKER)
         for name in content(output):

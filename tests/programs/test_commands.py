@@ -4,7 +4,9 @@ import warnings
 
 import pytest
 
+from export import cli as export
 from programs import commands
+from train import cli as train
 
 
 @pytest.mark.parametrize(
@@ -59,3 +61,12 @@ def test_examples_end_the_help_of_a_command(capsys):
         with pytest.raises(SystemExit):
             commands.run({"fit": parse, "other": parse}, "", args, {"fit": "fit one\nfit two"})
         assert capsys.readouterr().out == expected
+
+
+@pytest.mark.parametrize("cli", [train, export], ids=["train", "export"])
+def test_every_command_is_in_the_usage_and_has_an_example(cli):
+    named = {line.split()[0] for line in cli.USAGE.splitlines() if line.startswith("  ")}
+
+    assert set(cli.COMMANDS) == named - {"python"} == set(cli.EXAMPLES)
+    for name, text in cli.EXAMPLES.items():
+        assert f" {name} " in f"{text} "

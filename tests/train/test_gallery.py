@@ -3,6 +3,7 @@
 import html.parser
 import json
 import shutil
+from pathlib import Path
 
 import pytest
 
@@ -58,8 +59,10 @@ def test_the_page_shows_what_applies_and_says_why_the_rest_does_not(runs, model,
     folder = runs / model / "figures"
     page = Page(folder / "index.html")
 
-    assert set(page.images) == {f"{name}.png" for name in set(PICTURES) - left_out}
-    assert set(page.images) == {path.name for path in folder.glob("*.png")}
+    assert {Path(image).stem for image in page.images} == set(PICTURES) - left_out
+    assert set(page.images) == {path.name for path in folder.iterdir()} - {"index.html"}
+    charts = {"component-collapse", "training"}
+    assert {Path(image).stem for image in page.images if image.endswith(".svg")} >= charts
     assert all(page.images.values())
     assert {line.split(":")[0] for line in page.left_out} == left_out
     if "styles" in left_out and model == "m1+m2":
@@ -74,6 +77,8 @@ def test_the_captions_hold_the_errors(runs):
     assert f"{100 * result['test_error']:.2f} % are wrong" in page
     assert "filled with the training mean: 0." in page
     assert "expected calibration error" in page
+    assert page.count("In this run:") == page.count("<figure>")
+    assert "of these 100 for the class that they were made of" in page
 
 
 def test_a_run_leaves_images_for_tensorboard(runs):
@@ -85,14 +90,14 @@ def test_figures_elsewhere_and_again(runs, tmp_path, capsys, monkeypatch):
     """What an earlier run left and does not apply is removed; other files stay."""
     few = {name: PICTURES[name] for name in ("manifold", "training")}
     monkeypatch.setattr(gallery, "PICTURES", few)
-    for stale in ("index.html", "manifold.png"):
+    for stale in ("index.html", "manifold.png", "training.png"):
         (tmp_path / stale).write_text("stale")
     (tmp_path / "mine.txt").write_text("mine")
     arguments = ["figures", str(runs / "conditional"), "--output", str(tmp_path), "--dpi", "20"]
 
     assert main(arguments) == 0
 
-    assert not (tmp_path / "manifold.png").exists()
+    assert {path.name for path in tmp_path.iterdir()} == {"index.html", "mine.txt", "training.svg"}
     assert (tmp_path / "mine.txt").read_text() == "mine"
     assert str(tmp_path / "index.html") in capsys.readouterr().out
 

@@ -18,14 +18,14 @@ def _series(mapping, last=0.85):
         yield name, values, shades[i], MARKERS[i % len(MARKERS)], LINES[i % len(LINES)]
 
 
-def component_collapse(kl, title="Divergence from the prior, by latent dimension"):
+def component_collapse(kl, title="Divergence by latent dimension"):
     """How many latent dimensions carry something.
 
     Args:
         kl: a dict from the name of a model to its `evaluation.kl_per_dimension`, [Z].
         title: of the figure.
     """
-    figure = Figure((6, 4), layout="constrained")
+    figure = Figure((4.8, 3.6), layout="constrained")
     axes = figure.subplots()
     for name, values, shade, marker, line in _series(kl):
         dimensions = np.arange(1, len(values) + 1)
@@ -76,10 +76,10 @@ def training_curves(history, title="Training"):
         "accuracy": {"accuracy": BLUE},
     }
     panels = {unit: names for unit, names in panels.items() if history.keys() & names}
-    figure = Figure((3.6 * len(panels), 3.6), layout="constrained")
+    figure = Figure((4.8, 0.6 + 2.2 * len(panels)), layout="constrained")
     figure.suptitle(title)
-    columns = figure.subplots(1, len(panels), squeeze=False)[0]
-    for axes, (unit, names) in zip(columns, panels.items(), strict=True):
+    rows = figure.subplots(len(panels), 1, squeeze=False)[:, 0]
+    for axes, (unit, names) in zip(rows, panels.items(), strict=True):
         for name, shade in names.items():
             _plot_history(axes, history, name, shade)
         axes.set(xlabel="epoch", ylabel=unit)
@@ -101,7 +101,7 @@ def _plot_history(axes, history, name, shade):
 
 def confusion(matrix, names, title="Which class is taken for which"):
     """The counts of `evaluation.confusion`, [K, K], shaded by their part of the true class."""
-    size = min(10.0, 2.5 + 0.45 * len(names))
+    size = min(10.0, 1.6 + 0.36 * len(names))
     figure = Figure((size, size), layout="constrained")
     axes = figure.subplots()
     parts = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
