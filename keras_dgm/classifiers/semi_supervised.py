@@ -150,7 +150,8 @@ class SemiSupervisedClassifier(ClassifierMixin, BaseEstimator):
         )
 
     def _model(self, **options: Any) -> M2:
-        num_classes, hidden_units = len(self.classes_), tuple(self.hidden_units)
+        num_classes = len(self.classes_)
+        hidden_units = checks.check_widths(self.hidden_units, argument="hidden_units", at_least=1)
         regularizer = keras.regularizers.L2(self.classifier_l2)
         return M2(
             num_classes,
