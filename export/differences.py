@@ -5,8 +5,8 @@ import numpy as np
 from export.runners import VerificationError
 
 TOLERANCE = 1e-5
-# Of sums of hundreds of terms of either sign, and of what follows from one.
-TOLERANCES = {"score": 1e-3, "percentile": 1e-3}
+# Of sums of hundreds of terms of either sign, and of what follows from one, steep among near ties.
+TOLERANCES = {"score": 1e-3, "percentile": 1e-2}
 SUM_TOLERANCE = 1e-3
 
 

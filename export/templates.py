@@ -178,7 +178,7 @@ CURL_COLUMNS = """\
 ask predict predict_columns.json expected.json # the same rows by the names of their columns
 """
 CURL_SCORE = """\
-ask predict predict_score.json expected_score.json 1e-3 # how strange a row is
+ask predict predict_score.json expected_score.json 1e-2 # how strange a row is
 """
 CURL_CLASSIFY = """\
 ask classify classify.json expected_classify.json # the Classify API, which takes features by name

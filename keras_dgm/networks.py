@@ -165,7 +165,8 @@ class ConditionalMLP(keras.layers.Layer):
         x_shape, y_shape = input_shape
         shape = (None, x_shape[-1])
         if self.features is not None:
-            self.features.build(shape)
+            if not self.features.built:  # As it is after loading.
+                self.features.build(shape)
             shape = self.features.compute_output_shape(shape)
         self.from_x.build(shape)
         self.from_y.build(y_shape)

@@ -14,6 +14,9 @@ NUM_SAMPLES = 8
 SEED = (0, 0)
 # Between two of them a percentile is interpolated.
 NUM_QUANTILES = 1001
+# In nats: a percentile takes at least so far from a quantile to the next, so that where many rows
+# are the same, rounding a score does not move it much.
+TIE = 0.03
 
 
 class Score:
@@ -132,13 +135,19 @@ class Score:
         """The same of scores [N]."""
         if self.quantiles is None:
             raise ValueError("`rank_among` must be called with validation data first")
-        places = np.linspace(0, 100, NUM_QUANTILES)
-        return np.interp(scores, self.quantiles, places).astype(np.float32)
+        start, length = self._ways()
+        way = np.clip((np.asarray(scores)[:, None] - start) / length, 0, 1)  # [N, 1000]
+        return (100 * way.mean(axis=-1)).astype(np.float32)
 
     def percentile(self, score: tf.Tensor) -> tf.Tensor:
         """As `rank`, of a tensor [B]: the mean of the way past each gap between quantiles."""
+        start, length = self._ways()
+        way = tf.clip_by_value((score[:, None] - start) / length, 0, 1)  # [B, 1000]
+        return 100 * tf.reduce_mean(way, axis=-1)
+
+    def _ways(self) -> tuple[np.ndarray, np.ndarray]:
+        """Where the ways from each quantile to the next begin, and how long they are, [1000]."""
         quantiles = np.asarray(self.quantiles)
         lower, upper = quantiles[:-1], quantiles[1:]
-        gap = np.maximum(upper - lower, np.finfo(np.float32).tiny)
-        way = tf.clip_by_value((score[:, None] - lower) / gap, 0, 1)  # [B, 1000]
-        return 100 * tf.reduce_mean(way, axis=-1)
+        length = np.maximum(upper - lower, TIE)
+        return (lower + upper - length) / 2, length

@@ -149,7 +149,7 @@ def test_m1_serves_its_features(tmp_path):
     served = tf.saved_model.load(str(tmp_path / "model")).signatures
 
     assert set(served) == {
-        "serving_default", "image_bytes", "examples", "embed", "generate", "sample",
+        "serving_default", "image_bytes", "examples", "embed", "generate", "sample", "score",
     }  # fmt: skip
     answer = served["serving_default"](images=tf.constant(X))
     np.testing.assert_allclose(answer["embedding"], model.embed(X), atol=1e-5)

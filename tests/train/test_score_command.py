@@ -87,7 +87,7 @@ def test_resized_images_are_those_of_the_other_shape():
 
 
 def test_another_table_is_encoded_as_in_training(tmp_path):
-    rows = [f"{i},{'ab'[i % 2]},{'xy'[i % 2]}" for i in range(60)]
+    rows = [f"{i % 50},{'ab'[i % 2]},{'xy'[i % 2]}" for i in range(60)]
     (tmp_path / "old.csv").write_text("\n".join(["size,kind,class", *rows]))
     (tmp_path / "new.csv").write_text("kind,size\nb,3\na,1000\n")
     data = dgm.data.load(tmp_path / "old.csv", target="class")

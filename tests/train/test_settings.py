@@ -4,7 +4,7 @@ import dataclasses
 import importlib
 import pkgutil
 from pathlib import Path
-from typing import Annotated, Literal, get_type_hints
+from typing import Annotated, Literal, get_origin, get_type_hints
 
 import pytest
 
@@ -61,7 +61,7 @@ def test_no_field_lacks_a_rule(hint):
 @pytest.mark.parametrize("kind", configs(), ids=lambda kind: kind.__name__)
 def test_defaults_keep_the_rules(kind):
     required = {
-        f.name: Path("run")
+        f.name: ("run",) if get_origin(get_type_hints(kind)[f.name]) is tuple else Path("run")
         for f in dataclasses.fields(kind)
         if f.default is f.default_factory is dataclasses.MISSING
     }
