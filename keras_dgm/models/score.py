@@ -16,7 +16,7 @@ SEED = (0, 0)
 NUM_QUANTILES = 1001
 # In nats: a percentile takes at least so far from a quantile to the next, so that where many rows
 # are the same, rounding a score does not move it much.
-TIE = 0.03
+TIE = 1e-3
 
 
 class Score:
