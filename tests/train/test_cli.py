@@ -327,7 +327,7 @@ def test_an_npz_of_flat_images(tmp_path):
     x = RNG.uniform(-1, 1, [60, 16]).astype("float32")
     path = own_file(tmp_path, x=x, y=Y, split=(np.arange(60) >= 40).astype(np.int8))
     arguments = ["--dataset", path, "--recipe", "usps", "--num-labeled", "9", "--image-size", "4"]
-    short = ["--m1.epochs", "2", "--m2.epochs", "2", "--m1.filters", "3", "--no-baselines"]
+    short = ["--model", "m2", "--m2.epochs", "2", "--m2.filters", "3", "--no-baselines"]
 
     assert main(["fit", *arguments, *short, "--run-dir", str(tmp_path / "run")]) == 0
 
