@@ -19,7 +19,7 @@ def test_the_readme_stays_short():
 
 
 def test_the_readme_s_numbers_are_those_of_the_committed_results():
-    """Each row is one of table 1 or of the comparison, made of committed cells, or of draws.json."""
+    """Each row is one of table 1, of the comparison, or made of draws.json."""
     tables = ROOT / "docs/measured/table1.md", ROOT / "docs/results/compare/README.md"
     known = [line for path in tables for line in path.read_text().splitlines()]
     draws = files.read_json(ROOT / "docs" / "results" / "digits-50" / "draws.json")
