@@ -1,7 +1,6 @@
 """`python -m train likelihood` on a short run."""
 
 import json
-import shutil
 
 import keras
 import numpy as np
@@ -18,18 +17,10 @@ SHORT += ["--m2.epochs", "2", "--m2.hidden-units", "10", "--num-labeled", "50", 
 pytestmark = pytest.mark.slow
 
 
-@pytest.fixture(scope="module")
-def finished(tmp_path_factory):
-    """A short run of M1+M2 on digits."""
-    folder = tmp_path_factory.mktemp("runs") / "digits"
-    assert main(["fit", *SHORT, "--run-dir", str(folder)]) == 0
-    return folder
-
-
 @pytest.fixture
-def run(finished, tmp_path, monkeypatch):
+def run(run, monkeypatch):
     monkeypatch.setattr(likelihood, "BLOCK", 20)
-    return shutil.copytree(finished, tmp_path / "run")
+    return run
 
 
 def measure(run, *more):

@@ -1,7 +1,6 @@
 """`python -m train score` on a short run."""
 
 import json
-import shutil
 from types import SimpleNamespace
 
 import keras
@@ -15,19 +14,6 @@ from train.cli import main
 
 SHORT = ["--m1.epochs", "3", "--m1.hidden-units", "20", "--m2.epochs", "2"]
 SHORT += ["--m2.hidden-units", "10", "--num-labeled", "50", "--no-baselines"]
-
-
-@pytest.fixture(scope="module")
-def finished(tmp_path_factory):
-    """A short run of M1+M2 on digits."""
-    folder = tmp_path_factory.mktemp("runs") / "digits"
-    assert main(["fit", *SHORT, "--run-dir", str(folder)]) == 0
-    return folder
-
-
-@pytest.fixture
-def run(finished, tmp_path):
-    return shutil.copytree(finished, tmp_path / "run")
 
 
 @pytest.fixture
