@@ -23,6 +23,11 @@ class FullyConnected:
     units: tuple[int, ...]
     suits_xla = True
 
+    @property
+    def hidden_units(self) -> tuple[int, ...]:
+        """The argument that it was made of, as a config has it."""
+        return self.units
+
     def check(self, width: int) -> None:
         """Nothing: any D suits it."""
 
@@ -92,6 +97,11 @@ class Convolutional:
         }
         for name, value in checked.items():
             object.__setattr__(self, name, value)
+
+    @property
+    def hidden_units(self) -> dict[str, Any]:
+        """The argument that it was made of, as a config has it."""
+        return keras.saving.serialize_keras_object(self)
 
     @property
     def width(self) -> int:

@@ -11,7 +11,7 @@ import tensorflow as tf
 from keras_dgm import distributions, networks, trunks
 from keras_dgm.activations import check_activation
 from keras_dgm.likelihoods import Likelihood
-from keras_dgm.models.base import DeepGenerativeModel, serialize, serialize_trunk
+from keras_dgm.models.base import DeepGenerativeModel, serialize
 from keras_dgm.trunks import Convolutional
 
 
@@ -87,7 +87,7 @@ class Autoencoder(DeepGenerativeModel):
     def get_config(self) -> dict[str, Any]:
         return {
             **super().get_config(),
-            "hidden_units": serialize_trunk(self.trunk),
+            "hidden_units": self.trunk.hidden_units,
             "activation": keras.activations.serialize(self.activation),
             **{name: serialize(network) for name, network in self._own_networks.items()},
         }

@@ -20,7 +20,7 @@ from keras_dgm.serving.endpoint import Endpoint, Features
 from keras_dgm.training.model import TrainableModel
 from keras_dgm.training.observation import Observation
 from keras_dgm.training.step import StepOutput
-from keras_dgm.trunks import Convolutional, Trunk
+from keras_dgm.trunks import Convolutional
 
 # Of a layer of a saved model: 4 GiB.
 MOST_WEIGHTS = 2**30
@@ -363,11 +363,6 @@ def check_sizes(*sizes: int) -> None:
 def serialize(part: Any) -> Any:
     """The config of a layer, model or likelihood that was an argument; None stays None."""
     return None if part is None else keras.saving.serialize_keras_object(part)
-
-
-def serialize_trunk(trunk: Trunk) -> Any:
-    """What `hidden_units` was, as a config has it."""
-    return serialize(trunk) if isinstance(trunk, Convolutional) else trunk.units
 
 
 def deserialize(value: Any) -> Any:

@@ -14,7 +14,7 @@ from keras_dgm.activations import check_activation
 from keras_dgm.adversarial import Smoothness
 from keras_dgm.class_sums import sum_and_sample
 from keras_dgm.likelihoods import Likelihood
-from keras_dgm.models.base import serialize, serialize_trunk
+from keras_dgm.models.base import serialize
 from keras_dgm.models.classifier import GenerativeClassifier
 from keras_dgm.serving import folding
 from keras_dgm.serving.deployed import DeployedM2
@@ -379,7 +379,7 @@ class M2(GenerativeClassifier):
     def get_config(self) -> dict[str, Any]:
         return {
             **super().get_config(),
-            "hidden_units": serialize_trunk(self.trunk),
+            "hidden_units": self.trunk.hidden_units,
             "alpha": self.alpha,
             "class_sum": self.class_sum,
             "class_prior": self.class_prior,

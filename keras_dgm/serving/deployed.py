@@ -67,6 +67,13 @@ class DeployedM2:
         last = self.classifier.stages[-1]
         return isinstance(last, keras.layers.Dense) and last.activation is keras.activations.linear
 
+    def seen_by_last(self, inputs: tf.Tensor) -> tf.Tensor:
+        """What the last layer of the classifier sees, [B, H], of what the networks see of x."""
+        hidden = inputs
+        for stage in self.classifier.stages[:-1]:
+            hidden = stage(hidden)
+        return hidden
+
     def inputs(self, x: tf.Tensor) -> tf.Tensor:
         """What the networks see of x [B, D]."""
         return self.inputs_of(self.features(x))

@@ -24,12 +24,11 @@ def endpoints(
         predict: of arrays x [N, D], the probabilities that Keras gives.
         samples: of arrays z [N, Z], Keras' means in every class, [N, K, D].
     """
-    *body, last = deployed.classifier.stages
+    last = deployed.classifier.stages[-1]
 
     def read(images):
-        inputs = hidden = deployed.inputs(images)
-        for stage in body:
-            hidden = stage(hidden)
+        inputs = deployed.inputs(images)
+        hidden = deployed.seen_by_last(inputs)
         outputs = {
             "probabilities": tf.nn.softmax(last(hidden)),
             "styles": deployed.styles(inputs),
