@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from export import litert
+from export import litert, metadata
 from export.runners import LiteRT, VerificationError
 from keras_dgm.data import Column
 from keras_dgm.runs.files import read_json, write_json
@@ -55,9 +55,7 @@ def write(folder, source, x, y, rate=None):
         weights = learning["get_weights"].function()
         head = np.concatenate([weights["kernel"], weights["bias"][None]])
         (folder / files["head"]).write_bytes(head.astype("<f4").tobytes())
-    (folder / "labels.txt").write_text(
-        "".join(f"{label}\n" for label in source.class_names), "utf-8"
-    )
+    metadata.write_labels(folder, source.class_names)
     card = {
         "name": source.name,
         "image_shape": list(source.image_shape) if of_images else None,

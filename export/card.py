@@ -34,21 +34,28 @@ def make(folder, source, version, report, test, rate):
     """
     _, y, expected = test
     return {
-        "name": source.name,
+        **facts(source, y, expected),
         "version": version,
-        "model": report["model"],
-        "data": data(source.data),
-        "labels": list(source.class_names),
-        "error": None if y is None else errors(expected, y),
-        "calibration": None if y is None else float(evaluation.calibration(y, expected).error),
-        "inputs": inputs(source),
-        "columns": columns(source),
         "signatures": signatures(folder / "servable" / source.name / str(version)),
         "score": score(source.model),
         "personalisation": personalisation(rate),
         "warnings": report["warnings"],
         "versions": report["versions"],
         "sha256": checksums(folder),
+    }
+
+
+def facts(source, y, expected):
+    """What every card says of a `Source` whose first output is `expected` on examples of y [N]."""
+    return {
+        "name": source.name,
+        "model": source.model.title,
+        "data": data(source.data),
+        "labels": list(source.class_names),
+        "error": None if y is None else errors(expected, y),
+        "calibration": None if y is None else float(evaluation.calibration(y, expected).error),
+        "inputs": inputs(source),
+        "columns": columns(source),
     }
 
 

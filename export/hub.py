@@ -10,7 +10,6 @@ from pathlib import Path
 
 from export import card, measure, reference, report
 from export.workplace import ATTIC, Moves, Workplace, content
-from keras_dgm import evaluation
 
 README = "README.md"
 TAGS = ("keras_dgm", "semi-supervised-learning", "deep-generative-model")
@@ -62,14 +61,7 @@ def facts(source):
     generated = None if source.data else reference.generated(source.model, 1)
     _, y, expected = measure.test_set(source, generated)
     return {
-        "name": source.name,
-        "model": source.model.title,
-        "data": card.data(source.data),
-        "labels": list(source.class_names),
-        "error": None if y is None else card.errors(expected, y),
-        "calibration": None if y is None else float(evaluation.calibration(y, expected).error),
-        "inputs": card.inputs(source),
-        "columns": card.columns(source),
+        **card.facts(source, y, expected),
         "warnings": measure.warnings(expected, y, source.class_names),
         "versions": report.versions(),
     }

@@ -12,7 +12,6 @@ from keras_dgm.serving import Endpoint, finite_softplus
 
 NUM_CALIBRATION = 500
 PERSONALISE = "personalise.tflite"
-LABELS = "labels.txt"
 
 
 def write(folder, source, calibration):
@@ -51,8 +50,7 @@ def write(folder, source, calibration):
     for file in folder.glob(f"*{litert.SUFFIX}"):
         metadata.add(file, inputs, source.class_names)
     if source.class_names:
-        text = "".join(f"{name}\n" for name in source.class_names)
-        (folder / LABELS).write_text(text, encoding="utf-8")
+        metadata.write_labels(folder, source.class_names)
 
 
 def takes_integers(source, endpoint: Endpoint) -> bool:

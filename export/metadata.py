@@ -47,9 +47,17 @@ def add(file, inputs, class_names=()):
     file.write_bytes(packed(model))
     if class_names:
         with zipfile.ZipFile(file, "a") as archive:
-            text = "".join(f"{name}\n" for name in class_names)
             # An entry of a fixed date, so that equal models make equal files.
-            archive.writestr(zipfile.ZipInfo(LABELS), text.encode())
+            archive.writestr(zipfile.ZipInfo(LABELS), lines(class_names).encode())
+
+
+def write_labels(folder, class_names):
+    """Write labels.txt, as it is in the files."""
+    (folder / LABELS).write_text(lines(class_names), encoding="utf-8")
+
+
+def lines(class_names):
+    return "".join(f"{name}\n" for name in class_names)
 
 
 def labels(file):

@@ -92,7 +92,7 @@ def litert_folder(folder, cases, examples, labels):
 
 def check_labels(file):
     """Refuse a file that holds other labels than those beside it."""
-    beside = file.with_name(litert_files.LABELS)
+    beside = file.with_name(metadata.LABELS)
     wanted = beside.read_text("utf-8").splitlines() if beside.exists() else []
     found = metadata.labels(file)
     if found != wanted:
