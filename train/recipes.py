@@ -149,19 +149,23 @@ def mnist(m1_epochs):
     )
 
 
+# With a smooth q(y|z1); chosen on few draws of MNIST.
+SMOOTH = M2Recipe(
+    activation="relu",
+    alpha=0.3,
+    epochs=120,
+    adversarial_weight=10.0,
+    adversarial_radius=0.065,
+)
+
+
 def images(filters=(32, 64), **observation):
     """M1+M2 with a convolutional M1 and a smooth q(y|z1)."""
     return Recipe(
         m1=M1Recipe(
             hidden_units=(128,), filters=filters, activation="relu", epochs=30, kl_warmup=5
         ),
-        m2=M2Recipe(
-            activation="relu",
-            alpha=0.3,
-            epochs=120,
-            adversarial_weight=10.0,
-            adversarial_radius=0.065,
-        ),
+        m2=SMOOTH,
         **observation,
     )
 
@@ -171,17 +175,8 @@ RECIPES = {
     "mnist": mnist(m1_epochs=50),
     # The same with a longer M1.
     "mnist-long": mnist(m1_epochs=120),
-    # Shorter than either, with a smooth q(y|z1); chosen on few draws.
-    "mnist-smooth": Recipe(
-        m1=M1Recipe(activation="relu", epochs=30, kl_warmup=5),
-        m2=M2Recipe(
-            activation="relu",
-            alpha=0.3,
-            epochs=120,
-            adversarial_weight=10.0,
-            adversarial_radius=0.065,
-        ),
-    ),
+    # Shorter than either.
+    "mnist-smooth": Recipe(m1=M1Recipe(activation="relu", epochs=30, kl_warmup=5), m2=SMOOTH),
     # As mnist-smooth, on an M1 of images.
     "mnist-conv": images(likelihood="bernoulli"),
     # M2 on pixels, all of its networks convolutional.

@@ -229,12 +229,10 @@ def memory():
     )
 
 
-# Of `python -m train score`.
-DETECTORS = ("bound", "typicality", "complexity", "confidence")
-
-
 def scores():
     """How well scores tell other data from a model's own: AUROC, and what is outside of 99 %."""
+    from train.score import DETECTORS
+
     rows = []
     for path in sorted((RESULTS / "score").glob("*.json")):
         found = read(path)
