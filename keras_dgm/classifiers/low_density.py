@@ -68,15 +68,16 @@ class Problem(NamedTuple):
         return found.x.reshape(params.shape), found.nit
 
 
-def fit(labeled, targets, unlabeled, C, C_unlabeled, n_stages, max_iter):
+def fit(labeled, targets, unlabeled, mean, C, C_unlabeled, n_stages, max_iter):
     """Minimise without the unlabelled examples, then for a C* that doubles up to `C_unlabeled`.
 
-    With unlabelled examples, the mean of f over them is held at the mean of t.
+    With unlabelled examples, the mean of f over them is held at `mean`; else b is free.
 
     Args:
         labeled: [L, M].
         targets: [L, J].
         unlabeled: [U, M], overwritten.
+        mean: [J].
         C: weight of a labelled example.
         C_unlabeled: the last C*.
         n_stages: how many values C* takes.
@@ -91,7 +92,7 @@ def fit(labeled, targets, unlabeled, C, C_unlabeled, n_stages, max_iter):
     labeled = labeled - center.astype(labeled.dtype)
     unlabeled -= center.astype(unlabeled.dtype)
     params = np.zeros([len(center) + 1, targets.shape[1]])
-    params[-1] = targets.mean(axis=0)
+    params[-1] = mean
     supervised = Problem(labeled, targets, unlabeled[:0], C, 0.0)
     params, n_iter = supervised.minimize(params, SUPERVISED_ITERATIONS, free_bias=not transductive)
     if transductive:

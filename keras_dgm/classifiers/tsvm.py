@@ -28,9 +28,10 @@ class TransductiveSVM(ClassifierMixin, BaseEstimator):
         1/2 |w|^2 + C sum_labelled max(0, 1 - t f(x))^2 + C* sum_unlabelled exp(-3 f(x)^2),
 
     under their constraint of class balance: f has the mean over the unlabelled examples that t has
-    over the labelled ones. The objective is not convex: L-BFGS minimises it without the unlabelled
-    examples, then for a C* that doubles until it reaches `C_unlabeled`. Without unlabelled
-    examples this is the ordinary SVM with the squared hinge loss, and b is free.
+    over the labelled ones, or that `class_balance` says. The objective is not convex: L-BFGS
+    minimises it without the unlabelled examples, then for a C* that doubles until it reaches
+    `C_unlabeled`. Without unlabelled examples this is the ordinary SVM with the squared hinge loss,
+    and b is free.
 
     phi(x) is x itself or the Nystroem features of a kernel; `fit` holds them once for all classes,
     in the precision of X. For 50,000 examples and 1000 features in float32 they take 200 MB, twice
@@ -48,6 +49,9 @@ class TransductiveSVM(ClassifierMixin, BaseEstimator):
             all of them where there are fewer.
         n_stages: how many values C* takes.
         max_iter: the most iterations of L-BFGS for each of them.
+        class_balance: proportions of the classes among the unlabelled examples, [K] in the order of
+            `classes_`; None: those among the labelled ones, which are wrong where so many examples
+            of each class were labelled on purpose.
         random_state: of the draw of those M examples: None, an integer or a `RandomState`.
 
     Attributes:
@@ -88,6 +92,7 @@ class TransductiveSVM(ClassifierMixin, BaseEstimator):
         n_components=1000,
         n_stages=8,
         max_iter=40,
+        class_balance=None,
         random_state=None,
     ):
         self.C = C
@@ -97,6 +102,7 @@ class TransductiveSVM(ClassifierMixin, BaseEstimator):
         self.n_components = n_components
         self.n_stages = n_stages
         self.max_iter = max_iter
+        self.class_balance = class_balance
         self.random_state = random_state
 
     def fit(self, X, y):
@@ -115,10 +121,13 @@ class TransductiveSVM(ClassifierMixin, BaseEstimator):
         targets = np.where(labels[known, None] == positive, 1, -1).astype(X.dtype)
         labeled, unlabeled = features[known], features[~known]
         del features
+        balance = self._checked_balance(len(unlabeled))
+        mean = targets.mean(axis=0) if balance is None else 2 * balance[positive] - 1
         self.coef_, self.intercept_, self.n_iter_ = low_density.fit(
             labeled,
             targets,
             unlabeled,
+            mean,
             self.C,
             self.C_unlabeled,
             self.n_stages,
@@ -172,6 +181,19 @@ class TransductiveSVM(ClassifierMixin, BaseEstimator):
         for rows in gen_batches(len(X), ROWS_AT_ONCE):
             x = X[rows].astype(np.float64)
             yield x if self.kernel_ is None else self.kernel_.transform(x)
+
+    def _checked_balance(self, num_unlabeled):
+        if self.class_balance is None:
+            return None
+        balance, K = np.asarray(self.class_balance, np.float64), len(self.classes_)
+        if balance.shape != (K,) or not (np.all(balance >= 0) and np.isclose(balance.sum(), 1)):
+            raise ValueError(
+                f"`class_balance` must be {K} proportions, one of each class, that sum to 1, got "
+                f"{checks.shown(self.class_balance)}"
+            )
+        if num_unlabeled == 0:
+            raise ValueError("`class_balance` is of unlabelled examples, and y marks none with -1")
+        return balance
 
     def _check_arguments(self):
         _check_weight(self.C, argument="C", positive=True)

@@ -121,6 +121,29 @@ def test_the_classes_keep_the_balance_of_the_labels(kernel):
     np.testing.assert_allclose(means, [-0.2, -0.2, -0.6], atol=1e-4)
 
 
+@pytest.mark.parametrize("balance", [[0.7, 0.3], [0.5, 0.3, 0.2]])
+def test_the_classes_keep_a_balance_that_is_given(balance):
+    X, y = make_blobs(300, 5, centers=len(balance), cluster_std=3.0, random_state=2)
+    y = hide(y, 4)
+    tsvm = TransductiveSVM(class_balance=balance, random_state=0).fit(X, y)
+
+    mean = tsvm.decision_function(X[y < 0]).mean(axis=0)
+
+    expected = 2 * np.array(balance) - 1
+    np.testing.assert_allclose(mean, expected[1] if len(balance) == 2 else expected, atol=1e-4)
+
+
+@pytest.mark.parametrize("balance", [[1.0], [0.2, 0.2], [-0.5, 1.5], [[0.5, 0.5]]])
+def test_a_balance_is_a_proportion_of_each_class(balance):
+    with pytest.raises(ValueError, match="`class_balance` must be 2 proportions, one of each"):
+        TransductiveSVM(class_balance=balance).fit([[0.0], [1.0], [0.2]], [0, 1, -1])
+
+
+def test_a_balance_without_unlabeled_examples_is_refused():
+    with pytest.raises(ValueError, match="`class_balance` is of unlabelled examples"):
+        TransductiveSVM(class_balance=[0.5, 0.5]).fit([[0.0], [1.0]], [0, 1])
+
+
 def test_all_components_give_the_exact_kernel():
     X, y = make_moons(80, noise=0.1, random_state=0)
     tsvm = TransductiveSVM(gamma=2.0, random_state=0).fit(X, hide(y, 3))
