@@ -91,8 +91,8 @@ class M2Recipe:
     """Steps on the labelled examples alone, before the others."""
     committee: bool = False
     """Refit q(y|x) in the end, without the adversarial loss, to what a committee says, of which M2
-    is a member: logistic regression, extra trees, label spreading, each as far as cross-validation
-    on the labels says. Beyond 5,000 labels there is none."""
+    is a member: logistic regression, extra trees, label spreading, a transductive SVM, each as far
+    as cross-validation on the labels says. Beyond 5,000 labels there is none."""
     batch_size: Positive = 200
     """Examples a step, labelled ones in proportion."""
     labels_per_batch: Positive | None = None

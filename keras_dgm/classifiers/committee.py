@@ -11,7 +11,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy import optimize, special
 
-from keras_dgm.classifiers.tuning import MAX_FOLDS, Choice, choose
+from keras_dgm.classifiers import tuning
+from keras_dgm.classifiers.tuning import MAX_FOLDS, Choice
 
 # By how much the odds of a member fall with each wrong prediction of a held-out label.
 ERROR_COST = 0.3
@@ -41,45 +42,56 @@ class Member(NamedTuple):
             probabilities [N, K].
         grid: settings, of which cross-validation chooses.
         max_folds: of the cross-validation.
+        logits: whether `fit` returns decision values, not probabilities.
     """
 
     fit: Fit
     grid: Sequence[dict[str, Any]] = ({},)
     max_folds: int = MAX_FOLDS
+    logits: bool = False
 
     def opinion(self, y: np.ndarray, num_classes: int, seed: int) -> Opinion:
         """What it says after learning from labels y [N], -1 where unknown."""
         choice = self.choice(y, num_classes, seed)
-        return Opinion(self.fit(y, **choice.setting), choice.error)
+        said = self.fit(y, **choice.setting)
+        probs = tuning.probabilities(said, choice.temperature) if self.logits else said
+        return Opinion(probs, choice.error)
 
     def choice(self, y: np.ndarray, num_classes: int, seed: int) -> Choice:
         """Its best setting, and the error of that."""
-        return choose(
+        return tuning.choose(
             lambda y, setting: self.fit(y, **setting).__getitem__,
             self.grid,
             y,
             num_classes,
             seed,
-            max_folds=self.max_folds,
+            self.logits,
+            self.max_folds,
         )
 
 
-def pooled(opinions: Sequence[Opinion], num_labels: int) -> tuple[np.ndarray, np.ndarray]:
+def pooled(opinions: Sequence[Opinion], label_counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The weighted mean of opinions, each as sure of itself as it deserves; [N, K], and weights.
 
-    A member's weight falls exponentially with the number of its errors in cross-validation; its
+    A member's weight falls exponentially with the number of its errors in cross-validation, and is
+    0 where it makes as many as who always says the most frequent class, unless all do. Its
     probabilities are sharpened or flattened until their mean confidence is its expected accuracy.
+
+    Args:
+        opinions: of the same rows.
+        label_counts: how many labels each class has, [K].
     """
-    errors = np.array([opinion.error or 0.0 for opinion in opinions]) * num_labels
     weights = np.array([opinion.prior for opinion in opinions])
-    weights = weights * np.exp(-ERROR_COST * (errors - errors.min()))
-    weights /= weights.sum()
-    known = all(opinion.error is not None for opinion in opinions)
-    accuracies = 1 - (errors + 1) / (num_labels + 2)
-    probs = [
-        as_sure(opinion.probs, accuracy) if known else opinion.probs
-        for opinion, accuracy in zip(opinions, accuracies, strict=True)
-    ]
+    probs = np.stack([opinion.probs for opinion in opinions])
+    if all(opinion.error is not None for opinion in opinions):
+        num_labels = label_counts.sum()
+        errors = np.array([opinion.error for opinion in opinions]) * num_labels
+        skills = np.maximum(0, num_labels - label_counts.max() - errors)
+        weights = weights * np.exp(-ERROR_COST * (errors - errors.min()))
+        weights = weights * skills if skills.any() else weights
+        accuracies = 1 - (errors + 1) / (num_labels + 2)
+        probs = np.stack([as_sure(*pair) for pair in zip(probs, accuracies, strict=True)])
+    weights = weights / weights.sum()
     return np.tensordot(weights, probs, axes=1), weights
 
 

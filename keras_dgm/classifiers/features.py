@@ -41,3 +41,13 @@ def prepared(x_train: np.ndarray, *others: np.ndarray) -> list[Any]:
 def is_sparse(x: np.ndarray) -> bool:
     """Whether x has no negative or missing entry, and 90 % zeros."""
     return bool(np.all(x >= 0) and np.mean(x == 0) >= SPARSE)
+
+
+def dense(x: Any) -> np.ndarray:
+    """Features as an array, [N, D]."""
+    return x.toarray() if sparse.issparse(x) else x
+
+
+def squared_length(x: Any) -> float:
+    """The mean of |x|^2: in units of its inverse, one gamma of a kernel does for many tables."""
+    return float((x.multiply(x) if sparse.issparse(x) else x * x).sum() / x.shape[0])

@@ -9,28 +9,27 @@ import tensorflow as tf
 from sklearn.decomposition import TruncatedSVD
 from sklearn.ensemble import ExtraTreesClassifier
 from sklearn.linear_model import LogisticRegression
-from sklearn.preprocessing import StandardScaler
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from keras_dgm.classifiers import committee, features, tuning
 from keras_dgm.classifiers.committee import Fit, Member, Opinion
+from keras_dgm.classifiers.generative import MOST_AT_ONCE, RATE, Generative
 from keras_dgm.classifiers.neighbours import NeighbourGraph
+from keras_dgm.classifiers.tsvm import TransductiveSVM
 from keras_dgm.classifiers.tuning import UNLABELED
-from keras_dgm.training.step import steps_at_once
 
-# Steps of an execution: as many as divide them all.
-MOST_AT_ONCE = 50
 # Rows that a committee looks at, among them all labelled ones.
 MOST_ROWS = 5000
 # Beyond this many features, a generative model of their first components is a member as well.
 WIDE = 60
 COMPONENTS = 30
-# Of the generative members, at most: of their cross-validation, and of the components' model.
-STEPS, LABELS_FIRST = 500, 200
-RATE = 3e-3
 PENALTIES = tuple({"C": C} for C in (1.0, 0.001, 0.01, 0.1))
 NEIGHBOURS = (6, 11)
 GRAPHS = tuple({"n_neighbors": k, "alpha": a} for k in NEIGHBOURS for a in (0.9, 0.99))
-GENERATIVE_FOLDS = 3
+# Unlabelled rows that a transductive SVM looks at, and rows that its kernel compares with.
+MARGIN_ROWS, LANDMARKS = 2000, 300
+MARGINS = tuple({"C_unlabeled": C, "gamma": gamma} for C in (0.2, 1.0) for gamma in (1.0, 0.1))
 # A model of the columns as they are has twice the say of another member.
 PRIOR = 2.0
 DISTIL_STEPS = 1000
@@ -93,7 +92,11 @@ def teach(
         )
         opinions["M2 of components"] = of_components.opinion(y, seed)
     opinions[model.title] = own
-    probs, weights = committee.pooled(list(opinions.values()), int(np.sum(y >= 0)))
+    label_counts = np.bincount(y[y >= 0], minlength=K)
+    probs, _ = committee.pooled(list(opinions.values()), label_counts)
+    margin = low_density_separation(simple, K, seed, balance_of(y, probs))
+    opinions["TSVM"] = Member(margin, MARGINS, logits=True).opinion(y, K, seed)
+    probs, weights = committee.pooled(list(opinions.values()), label_counts)
     distil(m2, observed, probs, batch_size, seed)
     return {
         name: {"error": opinion.error, "weight": float(weight)}
@@ -136,87 +139,53 @@ def label_spreading(x: Any, num_classes: int) -> Fit:
     return lambda y, **setting: graph.spread(y, num_classes, weighted=True, **setting)
 
 
-class Generative:
-    """A model with classes, trained anew from one start for each set of labels.
+def balance_of(y: np.ndarray, probs: np.ndarray) -> np.ndarray | None:
+    """Proportions among unlabelled rows of the classes that have labels; None: those of the labels.
 
-    Adam's rate decays to 0 along half a cosine over the steps on all rows; the weights are a
-    running mean of the steps'.
-
-    Args:
-        model: that has not been fitted.
-        x: its data, [N, D].
-        batch_size: rows of a step.
-        labels_per_batch: at least so many of them have a label; None: their share.
-        steps: on all rows.
-        labels_first: steps before them on the labelled rows alone.
-        learning_rate: of Adam.
+    Equally many labels of every class were drawn by class, and say nothing of the proportions: then
+    they are the means of probabilities [N, K].
     """
-
-    def __init__(
-        self,
-        model: Any,
-        x: np.ndarray,
-        batch_size: int,
-        labels_per_batch: int | None,
-        steps: int = STEPS,
-        labels_first: int = LABELS_FIRST,
-        learning_rate: float = RATE,
-    ):
-        self.model, self.x, self.learning_rate = model, x, learning_rate
-        self.steps, self.labels_first = steps, labels_first
-        self.options = {"batch_size": batch_size, "labels_per_batch": labels_per_batch}
-        model.build((None, x.shape[1]))
-        self.at_once = steps_at_once(steps, MOST_AT_ONCE)
-        model.compile(keras.optimizers.Adam(use_ema=True), steps_per_execution=self.at_once)
-        model.optimizer.build(model.trainable_variables)
-        self.start = model.get_weights()
-
-    def opinion(self, y: np.ndarray, seed: int) -> Opinion:
-        """What the model says after training on all labels, with its error in cross-validation."""
-        error = self.error(y, seed)
-        return Opinion(self.train(y), error)
-
-    def error(self, y: np.ndarray, seed: int) -> float | None:
-        """The fraction of wrong predictions of held-out labels, after shorter trainings."""
-        member = Member(self.train_shortly, max_folds=GENERATIVE_FOLDS)
-        return member.choice(y, self.model.num_classes, seed).error
-
-    def train_shortly(self, y: np.ndarray) -> np.ndarray:
-        """q(y|x) after training on these labels, in fewer steps, [N, K]."""
-        most = max(1, STEPS // self.at_once) * self.at_once
-        return self._train(y, min(self.steps, most), min(self.labels_first, LABELS_FIRST))
-
-    def train(self, y: np.ndarray) -> np.ndarray:
-        """q(y|x) after training on these labels, [N, K]."""
-        return self._train(y, self.steps, self.labels_first)
-
-    def _train(self, y: np.ndarray, steps: int, labels_first: int) -> np.ndarray:
-        self.model.set_weights(self.start)
-        for variable in self.model.optimizer.variables:
-            variable.assign(np.zeros_like(variable))
-        self.model.optimizer.learning_rate = self.learning_rate
-        self.model.fit(
-            self.x,
-            y,
-            steps_per_epoch=steps,
-            labels_first=labels_first,
-            callbacks=[HalfCosine(self.learning_rate, steps)],
-            verbose=0,
-            **self.options,
-        )
-        return self.model.predict(self.x, batch_size=1000, verbose=0)
+    unlabeled = y == UNLABELED
+    classes, counts = np.unique(y[~unlabeled], return_counts=True)
+    if np.ptp(counts) > 0 or not unlabeled.any():
+        return None
+    means = probs[unlabeled].mean(axis=0)[classes]
+    return means / means.sum()
 
 
-class HalfCosine(keras.callbacks.Callback):
-    """Lets the rate of an optimizer decay to 0 over so many steps of an epoch."""
+def low_density_separation(
+    x: Any, num_classes: int, seed: int, balance: np.ndarray | None = None
+) -> Fit:
+    """Decision values of a margin that keeps clear of the unlabelled rows."""
 
-    def __init__(self, learning_rate: float, steps: int):
-        super().__init__()
-        self.learning_rate, self.steps = learning_rate, steps
+    def fit(y: np.ndarray, **setting: float) -> np.ndarray:
+        rows = some_rows(y, int(np.sum(y != UNLABELED)) + MARGIN_ROWS, seed)
+        svm = transductive_svm(x, seed, **setting, class_balance=balance)
+        return tuning.scores(svm.fit(x[rows], y[rows]), x, num_classes, logits=True)
 
-    def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
-        part = 0.5 * (1 + np.cos(np.pi * batch / self.steps))
-        self.model.optimizer.learning_rate = self.learning_rate * part
+    return fit
+
+
+def transductive_svm(
+    x: Any,
+    seed: int,
+    C_unlabeled: float,
+    gamma: float,
+    class_balance: np.ndarray | None = None,
+) -> Pipeline:
+    """A quick one; `gamma` is in units of 1 / (mean squared length of a row)."""
+    return make_pipeline(
+        FunctionTransformer(features.dense, accept_sparse=True),
+        TransductiveSVM(
+            C_unlabeled=C_unlabeled,
+            gamma=gamma / features.squared_length(x),
+            n_components=LANDMARKS,
+            n_stages=5,
+            max_iter=20,
+            class_balance=class_balance,
+            random_state=seed,
+        ),
+    )
 
 
 def components(x: Any, count: int) -> np.ndarray:

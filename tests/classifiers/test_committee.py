@@ -26,7 +26,7 @@ def test_neighbours_are_believed_where_no_line_parts_the_classes():
     graph = Member(members.label_spreading(x, 2), [{"n_neighbors": 5, "alpha": 0.9}])
     opinions = [member.opinion(labels, 2, seed=0) for member in (line, graph)]
 
-    probs, weights = committee.pooled(opinions, 12)
+    probs, weights = committee.pooled(opinions, np.array([6, 6]))
 
     assert opinions[0].error > opinions[1].error == 0 and weights[1] > weights[0]
     assert np.mean(opinions[0].probs.argmax(axis=1) != y) > 0.3
@@ -37,10 +37,31 @@ def test_neighbours_are_believed_where_no_line_parts_the_classes():
 def test_without_cross_validation_all_have_their_prior_say():
     one, other = np.eye(2)[[0, 0]], np.eye(2)[[1, 1]]
 
-    probs, weights = committee.pooled([Opinion(one, None, 3.0), Opinion(other, None, 1.0)], 2)
+    probs, weights = committee.pooled(
+        [Opinion(one, None, 3.0), Opinion(other, None, 1.0)], np.ones(2)
+    )
 
     np.testing.assert_allclose(weights, [0.75, 0.25])
     np.testing.assert_allclose(probs, [[0.75, 0.25]] * 2)
+
+
+def test_who_is_no_better_than_the_most_frequent_class_has_no_say():
+    trivial, skilled = np.eye(2)[[0, 0, 0]], np.eye(2)[[0, 1, 1]]
+    counts = np.array([7, 3])
+
+    _, weights = committee.pooled([Opinion(trivial, 0.3), Opinion(skilled, 0.2)], counts)
+    _, of_equals = committee.pooled([Opinion(trivial, 0.3), Opinion(trivial, 0.3)], counts)
+
+    np.testing.assert_array_equal(weights, [0, 1])
+    np.testing.assert_allclose(of_equals, [0.5, 0.5])
+
+
+def test_labels_drawn_by_class_do_not_tell_the_proportions():
+    probs = np.array([[1, 0], [0, 1], [0.9, 0.1], [0.7, 0.3]])
+
+    assert members.balance_of(np.array([0, 1, 1, -1]), probs) is None
+    assert members.balance_of(np.array([0, 1, 0, 1]), probs) is None
+    np.testing.assert_allclose(members.balance_of(np.array([0, 1, -1, -1]), probs), [0.8, 0.2])
 
 
 @settings(deadline=None, max_examples=50)

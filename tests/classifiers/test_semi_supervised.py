@@ -46,7 +46,7 @@ def test_it_learns_from_few_labels(blobs, fitted):
 
 
 def test_the_members_of_the_committee_are_named(fitted):
-    names = {"logistic regression", "extra trees", "label spreading", "M2"}
+    names = {"logistic regression", "extra trees", "label spreading", "TSVM", "M2"}
     assert set(fitted.members_) == names
     assert sum(member["weight"] for member in fitted.members_.values()) == pytest.approx(1)
     assert all(0 <= member["error"] < 0.5 for member in fitted.members_.values())

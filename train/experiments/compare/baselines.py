@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-from scipy import sparse
 from sklearn.ensemble import ExtraTreesClassifier, HistGradientBoostingClassifier
 from sklearn.feature_selection import VarianceThreshold
 from sklearn.linear_model import LogisticRegression
@@ -17,7 +16,7 @@ from sklearn.preprocessing import FunctionTransformer
 from sklearn.semi_supervised import SelfTrainingClassifier
 from sklearn.svm import SVC
 
-from keras_dgm.classifiers import TransductiveSVM, features, tuning
+from keras_dgm.classifiers import features, tuning
 from keras_dgm.classifiers.neighbours import MAX_ITERATIONS, NeighbourGraph
 from keras_dgm.classifiers.tuning import UNLABELED
 
@@ -163,7 +162,7 @@ def k_nn(x, seed, n_neighbors, weights):
 
 
 def rbf_svm(x, seed, C, gamma):
-    return SVC(C=C, gamma=gamma / squared_length(x))
+    return SVC(C=C, gamma=gamma / features.squared_length(x))
 
 
 def extra_trees(x, seed, max_features, min_samples_leaf):
@@ -176,7 +175,7 @@ def gradient_boosting(x, seed, min_samples_leaf):
     # Columns that do not vary are never split at; without them it is the same, and faster.
     return make_pipeline(
         VarianceThreshold(),
-        FunctionTransformer(dense, accept_sparse=True),
+        FunctionTransformer(features.dense, accept_sparse=True),
         HistGradientBoostingClassifier(
             min_samples_leaf=min_samples_leaf,
             max_leaf_nodes=8,
@@ -189,29 +188,6 @@ def gradient_boosting(x, seed, min_samples_leaf):
 def self_training(x, seed, C, threshold):
     regression = LogisticRegression(C=C, max_iter=100, tol=1e-3)
     return SelfTrainingClassifier(regression, threshold=threshold)
-
-
-def transductive_svm(x, seed, C_unlabeled, gamma):
-    return make_pipeline(
-        FunctionTransformer(dense, accept_sparse=True),
-        TransductiveSVM(
-            C_unlabeled=C_unlabeled,
-            gamma=gamma / squared_length(x),
-            n_components=300,
-            n_stages=5,
-            max_iter=20,
-            random_state=seed,
-        ),
-    )
-
-
-def squared_length(x):
-    """The mean of |x|^2."""
-    return float((x.multiply(x) if sparse.issparse(x) else x * x).sum() / x.shape[0])
-
-
-def dense(x):
-    return x.toarray() if sparse.issparse(x) else x
 
 
 def grid(**values):
