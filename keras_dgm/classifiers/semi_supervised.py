@@ -12,11 +12,14 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from keras_dgm import checks, networks
+from keras_dgm.classifiers.generative import Generative
 from keras_dgm.classifiers.labels import accuracy, encode
-from keras_dgm.classifiers.members import Generative, few_labels, teach
+from keras_dgm.classifiers.members import few_labels, teach
 from keras_dgm.data.columns import columns_of
 from keras_dgm.models import M2
 from keras_dgm.preprocessing import TableEncoder
+
+STEPS, WIDE = 1000, 2000
 
 
 class SemiSupervisedClassifier(ClassifierMixin, BaseEstimator):
@@ -33,15 +36,15 @@ class SemiSupervisedClassifier(ClassifierMixin, BaseEstimator):
         classifier_l2: weight of the squares of the weights of q(y|x). Without it, the labels alone
             make q(y|x) so sure that the other rows cannot correct it.
         labels_first: steps on the labelled rows alone, before the others.
-        steps: steps on all rows.
+        steps: steps on all rows; None: 1,000, and beyond 2,000 columns fewer, in proportion.
         batch_size: rows of a step.
         labels_per_batch: at least so many of them have a label.
         learning_rate: of Adam; it decays to 0 along half a cosine.
         class_prior: as of `M2`; None: uniform.
-        committee: whether a committee of logistic regression, extra trees, label spreading and M2
-            itself, each believed as far as cross-validation on the labels says, has the last word:
-            q(y|x) is refitted to what they say together of at most 5,000 rows. Beyond 5,000 labels
-            there is none.
+        committee: whether a committee of logistic regression, extra trees, label spreading, a
+            transductive SVM and M2 itself, each believed as far as cross-validation on the labels
+            says, has the last word: q(y|x) is refitted to what they say together of at most 5,000
+            rows. Beyond 5,000 labels there is none.
         random_state: of the initial weights and the noise: None, an integer or a `RandomState`.
 
     Attributes:
@@ -82,7 +85,7 @@ class SemiSupervisedClassifier(ClassifierMixin, BaseEstimator):
         alpha: float = 10.0,
         classifier_l2: float = 0.05,
         labels_first: int = 200,
-        steps: int = 1000,
+        steps: int | None = None,
         batch_size: int = 96,
         labels_per_batch: int = 32,
         learning_rate: float = 3e-3,
@@ -108,12 +111,13 @@ class SemiSupervisedClassifier(ClassifierMixin, BaseEstimator):
 
         Labels are integers or texts; -1, None, NaN and "" say that a label is unknown.
         """
-        steps = checks.check_positive_integer(self.steps, argument="steps")
+        if self.steps is not None:
+            checks.check_positive_integer(self.steps, argument="steps")
         X = validate_data(self, X, dtype=np.float32, ensure_all_finite="allow-nan")
         self.classes_, labels = encode(y, len(X))
         seed = int(check_random_state(self.random_state).randint(2**31))
         with seeded(seed):
-            self._fit(X, labels, steps, seed)
+            self._fit(X, labels, self.steps or affordable_steps(X.shape[1]), seed)
         return self
 
     def _fit(self, X: np.ndarray, labels: np.ndarray, steps: int, seed: int) -> None:
@@ -191,6 +195,11 @@ class SemiSupervisedClassifier(ClassifierMixin, BaseEstimator):
         tags.input_tags.allow_nan = True
         tags.non_deterministic = True
         return tags
+
+
+def affordable_steps(num_columns: int) -> int:
+    """As many as take no longer than with 2,000 columns."""
+    return max(1, STEPS * WIDE // max(WIDE, num_columns))
 
 
 @contextlib.contextmanager
