@@ -49,5 +49,5 @@ def dense(x: Any) -> np.ndarray:
 
 
 def squared_length(x: Any) -> float:
-    """The mean of |x|^2: in units of its inverse, one gamma of a kernel does for many tables."""
-    return float((x.multiply(x) if sparse.issparse(x) else x * x).sum() / x.shape[0])
+    """The mean of |x|^2 (1 for 0), in units of whose inverse a gamma does for many tables."""
+    return float((x.multiply(x) if sparse.issparse(x) else x * x).sum() / x.shape[0]) or 1.0

@@ -1,9 +1,10 @@
-"""A generative model as a member of a committee, which is trained anew for each set of labels."""
+"""A generative model as a member of a committee, and as its pupil."""
 
 from typing import Any
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 from keras_dgm.classifiers.committee import Member, Opinion
 from keras_dgm.training.step import steps_at_once
@@ -14,6 +15,9 @@ MOST_AT_ONCE = 50
 STEPS, LABELS_FIRST = 500, 200
 RATE = 3e-3
 FOLDS = 3
+DISTIL_STEPS = 1000
+# Of their cross-entropy, beside the penalty of the network's weights.
+DISTIL_WEIGHT = 100.0
 
 
 class Generative:
@@ -97,3 +101,30 @@ class HalfCosine(keras.callbacks.Callback):
     def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
         part = 0.5 * (1 + np.cos(np.pi * batch / self.steps))
         self.model.optimizer.learning_rate = self.learning_rate * part
+
+
+def distil(model: Any, observed: tf.Tensor, probs: np.ndarray, batch_size: int, seed: int) -> None:
+    """Refit q(y|x) of a fitted model to probabilities of its classes; the rest stays as it is.
+
+    Args:
+        model: an `M2`.
+        observed: what it observes of some rows, [N, W].
+        probs: [N, K].
+        batch_size: rows of a step.
+        seed: of the order of the rows.
+    """
+    inputs = model.view.inputs(observed)
+    rows = tf.data.Dataset.from_tensor_slices((inputs, probs.astype(np.float32)))
+    student = keras.Sequential([model.classifier])  # Which so keeps no optimizer.
+    student.compile(
+        keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(RATE, DISTIL_STEPS)),
+        keras.losses.CategoricalCrossentropy(from_logits=True),
+        loss_weights=DISTIL_WEIGHT,
+        steps_per_execution=MOST_AT_ONCE,
+    )
+    student.fit(
+        rows.shuffle(len(probs), seed=seed).repeat().batch(batch_size).prefetch(2),
+        steps_per_epoch=DISTIL_STEPS,
+        shuffle=False,
+        verbose=0,
+    )

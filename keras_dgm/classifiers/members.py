@@ -3,9 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-import keras
 import numpy as np
-import tensorflow as tf
 from sklearn.decomposition import TruncatedSVD
 from sklearn.ensemble import ExtraTreesClassifier
 from sklearn.linear_model import LogisticRegression
@@ -14,8 +12,8 @@ from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from keras_dgm.classifiers import committee, features, tuning
 from keras_dgm.classifiers.committee import Fit, Member, Opinion
-from keras_dgm.classifiers.generative import MOST_AT_ONCE, RATE, Generative
-from keras_dgm.classifiers.neighbours import NeighbourGraph
+from keras_dgm.classifiers.generative import Generative, distil
+from keras_dgm.classifiers.neighbours import NeighbourGraph, normalised
 from keras_dgm.classifiers.tsvm import TransductiveSVM
 from keras_dgm.classifiers.tuning import UNLABELED
 
@@ -32,9 +30,6 @@ MARGIN_ROWS, LANDMARKS = 2000, 300
 MARGINS = tuple({"C_unlabeled": C, "gamma": gamma} for C in (0.2, 1.0) for gamma in (1.0, 0.1))
 # A model of the columns as they are has twice the say of another member.
 PRIOR = 2.0
-DISTIL_STEPS = 1000
-# Of their cross-entropy, beside the penalty of the network's weights.
-DISTIL_WEIGHT = 100.0
 
 
 def teach(
@@ -93,8 +88,14 @@ def teach(
         opinions["M2 of components"] = of_components.opinion(y, seed)
     opinions[model.title] = own
     label_counts = np.bincount(y[y >= 0], minlength=K)
+    prior = None if m2.class_prior is None else np.exp(m2.log_prior)
+    if prior is not None:
+        shares = np.maximum(label_counts, 1) / label_counts.sum()
+        assumed = {"logistic regression": shares, "extra trees": shares, "label spreading": 1 / K}
+        for name, proportions in assumed.items():
+            opinions[name] = shifted(opinions[name], prior / proportions)
     probs, _ = committee.pooled(list(opinions.values()), label_counts)
-    margin = low_density_separation(simple, K, seed, balance_of(y, probs))
+    margin = low_density_separation(simple, K, seed, balance_of(y, probs, prior))
     opinions["TSVM"] = Member(margin, MARGINS, logits=True).opinion(y, K, seed)
     probs, weights = committee.pooled(list(opinions.values()), label_counts)
     distil(m2, observed, probs, batch_size, seed)
@@ -102,6 +103,11 @@ def teach(
         name: {"error": opinion.error, "weight": float(weight)}
         for (name, opinion), weight in zip(opinions.items(), weights, strict=True)
     }
+
+
+def shifted(opinion: Opinion, ratios: np.ndarray) -> Opinion:
+    """An opinion where class k is `ratios[k]` times as frequent as it took for granted."""
+    return opinion._replace(probs=normalised(opinion.probs * ratios))
 
 
 def few_labels(y: np.ndarray) -> bool:
@@ -139,18 +145,19 @@ def label_spreading(x: Any, num_classes: int) -> Fit:
     return lambda y, **setting: graph.spread(y, num_classes, weighted=True, **setting)
 
 
-def balance_of(y: np.ndarray, probs: np.ndarray) -> np.ndarray | None:
+def balance_of(y: np.ndarray, probs: np.ndarray, prior: np.ndarray | None) -> np.ndarray | None:
     """Proportions among unlabelled rows of the classes that have labels; None: those of the labels.
 
-    Equally many labels of every class were drawn by class, and say nothing of the proportions: then
+    They are those of the prior, if one is given. Otherwise, equally many labels of every class, but
+    for one that a split has taken, were drawn by class and say nothing of the proportions: then
     they are the means of probabilities [N, K].
     """
     unlabeled = y == UNLABELED
     classes, counts = np.unique(y[~unlabeled], return_counts=True)
-    if np.ptp(counts) > 0 or not unlabeled.any():
+    if not unlabeled.any() or (prior is None and np.ptp(counts) > 1):
         return None
-    means = probs[unlabeled].mean(axis=0)[classes]
-    return means / means.sum()
+    balance = (probs[unlabeled].mean(axis=0) if prior is None else prior)[classes]
+    return balance / balance.sum()
 
 
 def low_density_separation(
@@ -192,30 +199,3 @@ def components(x: Any, count: int) -> np.ndarray:
     """The projections on the first right singular vectors, of unit variance, [N, count]."""
     found = TruncatedSVD(count, random_state=0).fit_transform(x)
     return StandardScaler().fit_transform(found).astype(np.float32)
-
-
-def distil(model: Any, observed: tf.Tensor, probs: np.ndarray, batch_size: int, seed: int) -> None:
-    """Refit q(y|x) of a fitted model to probabilities of its classes; the rest stays as it is.
-
-    Args:
-        model: an `M2`.
-        observed: what it observes of some rows, [N, W].
-        probs: [N, K].
-        batch_size: rows of a step.
-        seed: of the order of the rows.
-    """
-    inputs = model.view.inputs(observed)
-    rows = tf.data.Dataset.from_tensor_slices((inputs, probs.astype(np.float32)))
-    student = keras.Sequential([model.classifier])  # Which so keeps no optimizer.
-    student.compile(
-        keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(RATE, DISTIL_STEPS)),
-        keras.losses.CategoricalCrossentropy(from_logits=True),
-        loss_weights=DISTIL_WEIGHT,
-        steps_per_execution=MOST_AT_ONCE,
-    )
-    student.fit(
-        rows.shuffle(len(probs), seed=seed).repeat().batch(batch_size).prefetch(2),
-        steps_per_epoch=DISTIL_STEPS,
-        shuffle=False,
-        verbose=0,
-    )

@@ -57,11 +57,20 @@ def test_who_is_no_better_than_the_most_frequent_class_has_no_say():
 
 
 def test_labels_drawn_by_class_do_not_tell_the_proportions():
-    probs = np.array([[1, 0], [0, 1], [0.9, 0.1], [0.7, 0.3]])
+    probs = np.array([[1, 0], [0, 1], [0, 1], [0.9, 0.1], [0.7, 0.3]])
 
-    assert members.balance_of(np.array([0, 1, 1, -1]), probs) is None
-    assert members.balance_of(np.array([0, 1, 0, 1]), probs) is None
-    np.testing.assert_allclose(members.balance_of(np.array([0, 1, -1, -1]), probs), [0.8, 0.2])
+    assert members.balance_of(np.array([0, 1, 1, 1, -1]), probs, None) is None
+    assert members.balance_of(np.array([0, 1, 0, 1, 0]), probs, None) is None
+    for y in ([0, 1, 1, -1, -1], [0, 1, -1, -1, -1]):
+        rest = probs[np.array(y) < 0]
+        balance = members.balance_of(np.array(y), probs, None)
+        np.testing.assert_allclose(balance, rest.mean(axis=0))
+
+
+def test_a_given_prior_is_the_balance():
+    y, prior = np.array([0, 2, 2, 2, -1]), np.array([0.6, 0.2, 0.2])
+    balance = members.balance_of(y, np.ones((5, 3)), prior)
+    np.testing.assert_allclose(balance, [0.75, 0.25])  # Of the classes that have a label.
 
 
 @settings(deadline=None, max_examples=50)
