@@ -2,7 +2,7 @@
 
 import contextlib
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import keras
@@ -15,11 +15,15 @@ from keras_dgm import checks, networks
 from keras_dgm.classifiers.generative import Generative
 from keras_dgm.classifiers.labels import accuracy, encode
 from keras_dgm.classifiers.members import few_labels, teach
-from keras_dgm.data.columns import columns_of
+from keras_dgm.data.columns import Column, columns_of, infer_columns
+from keras_dgm.data.readers import check_names
+from keras_dgm.data.schema import encode_rows
+from keras_dgm.data.tables import check_any
 from keras_dgm.models import M2
 from keras_dgm.preprocessing import TableEncoder
 
-STEPS, WIDE = 1000, 2000
+# Of a table of up to so many columns, and of parts that an execution of several steps divides.
+STEPS, NARROW, PART = 1000, 2000, 50
 
 
 class SemiSupervisedClassifier(ClassifierMixin, BaseEstimator):
@@ -27,7 +31,9 @@ class SemiSupervisedClassifier(ClassifierMixin, BaseEstimator):
 
     `fit` standardises real columns, by ranks where their tails are heavy; takes columns of 0 and 1
     as binary; and models each kind by its own likelihood, missing entries (NaN) left out of it.
-    q(y|x) first learns from the labelled rows alone, then from all.
+    q(y|x) first learns from the labelled rows alone, then from all. The columns of a frame are what
+    `keras_dgm.data.infer_columns` finds them to be: texts are categories, and identifiers and
+    constants are left out.
 
     Args:
         latent_dim: the size of z, what the class does not say.
@@ -49,13 +55,17 @@ class SemiSupervisedClassifier(ClassifierMixin, BaseEstimator):
 
     Attributes:
         classes_: [K], the labels, in order.
-        model_: the trained `M2`, of the columns as they are.
+        model_: the trained `M2`, of the columns as they are, categories as codes.
+        columns_: the `Column`s that it sees.
+        left_out_: of a frame, the reason why a column is not used, by name; None of an array.
         members_: of the committee, by name, the `error` in cross-validation and the `weight`.
         n_features_in_: D.
+        feature_names_in_: of a frame, the names of all columns.
 
     Raises:
         ValueError: by `fit`, if an argument is out of range, X is infinite, or y holds fewer than
-            two classes.
+            two classes; by what follows, if X has other columns or, where `fit` saw no missing
+            entry, has one.
 
     References:
         Kingma, Rezende, Mohamed, Welling, "Semi-supervised Learning with Deep Generative Models",
@@ -76,6 +86,9 @@ class SemiSupervisedClassifier(ClassifierMixin, BaseEstimator):
         >>> classifier.score(x, y) > 0.8
         True
     """
+
+    columns_: tuple[Column, ...]
+    left_out_: Mapping[str, str] | None
 
     def __init__(
         self,
@@ -107,13 +120,13 @@ class SemiSupervisedClassifier(ClassifierMixin, BaseEstimator):
         self.random_state = random_state
 
     def fit(self, X: Any, y: Any) -> "SemiSupervisedClassifier":
-        """Fit to X [N, D], NaN where an entry is missing, and y [N].
+        """Fit to X [N, D], an array or a frame, NaN where an entry is missing, and y [N].
 
         Labels are integers or texts; -1, None, NaN and "" say that a label is unknown.
         """
         if self.steps is not None:
             checks.check_positive_integer(self.steps, argument="steps")
-        X = validate_data(self, X, dtype=np.float32, ensure_all_finite="allow-nan")
+        X = self._numbers(X, reset=True)
         self.classes_, labels = encode(y, len(X))
         seed = int(check_random_state(self.random_state).randint(2**31))
         with seeded(seed):
@@ -121,7 +134,7 @@ class SemiSupervisedClassifier(ClassifierMixin, BaseEstimator):
         return self
 
     def _fit(self, X: np.ndarray, labels: np.ndarray, steps: int, seed: int) -> None:
-        encoder = TableEncoder(columns_of(X))
+        encoder = TableEncoder(self.columns_)
         encoder.adapt(X)
         self.model_ = self._model(
             likelihood=encoder.likelihood(),
@@ -153,6 +166,34 @@ class SemiSupervisedClassifier(ClassifierMixin, BaseEstimator):
             own=generative.opinion(labels, seed),
         )
 
+    def _numbers(self, X: Any, reset: bool) -> np.ndarray:
+        """X as float32 [N, D]; of a frame the columns in use, categories as codes."""
+        is_frame = hasattr(X, "iloc")
+        if not reset and self.left_out_ is not None and not is_frame:
+            raise ValueError(f"X must be a frame, as in `fit`, got {type(X).__name__}")
+        if is_frame and (reset or self.left_out_ is not None):
+            validate_data(self, X, skip_check_array=True, reset=reset)
+            return self._codes(check_names(X), reset)
+        X = validate_data(self, X, dtype=np.float32, ensure_all_finite="allow-nan", reset=reset)
+        if reset:
+            self.columns_, self.left_out_ = columns_of(X), None
+        return X
+
+    def _codes(self, frame: Any, reset: bool) -> np.ndarray:
+        if reset:
+            types = infer_columns(frame)
+            check_any(types.columns, types.left_out)
+            self.columns_, self.left_out_ = types.columns, types.left_out
+        x = encode_rows(frame, self.columns_, ignored=tuple(self.left_out_ or ()))
+        if not reset and not self.model_.missing and np.isnan(x).any():
+            row, column = np.argwhere(np.isnan(x))[0]
+            name = self.columns_[column].name
+            raise ValueError(
+                f"X must have no missing or new entry in column {name!r}, as in `fit`, got "
+                f"{frame[name].iloc[row]} in row {row}; with one in `fit` it may"
+            )
+        return x
+
     def _model(self, **options: Any) -> M2:
         num_classes = len(self.classes_)
         hidden_units = checks.check_widths(self.hidden_units, argument="hidden_units", at_least=1)
@@ -174,8 +215,7 @@ class SemiSupervisedClassifier(ClassifierMixin, BaseEstimator):
     def predict_proba(self, X: Any) -> np.ndarray:
         """q(y|x), [N, K], the classes in the order of `classes_`."""
         check_is_fitted(self)
-        X = validate_data(self, X, dtype=np.float32, ensure_all_finite="allow-nan", reset=False)
-        return self.model_.predict(X, batch_size=1000, verbose=0)
+        return self.model_.predict(self._numbers(X, reset=False), batch_size=1000, verbose=0)
 
     def predict(self, X: Any) -> np.ndarray:
         """The most likely label of each row, [N]."""
@@ -198,8 +238,9 @@ class SemiSupervisedClassifier(ClassifierMixin, BaseEstimator):
 
 
 def affordable_steps(num_columns: int) -> int:
-    """As many as take no longer than with 2,000 columns."""
-    return max(1, STEPS * WIDE // max(WIDE, num_columns))
+    """As many as take no longer than with 2,000 columns, 50 at least."""
+    parts = STEPS // PART * NARROW // max(NARROW, num_columns)
+    return PART * max(1, parts)
 
 
 @contextlib.contextmanager

@@ -131,7 +131,7 @@ def from_frame(
     features = frame.drop(columns=target)
     overrides = {str(name): kind for name, kind in (column_types or {}).items()}
     types = infer_columns(features, overrides, missing_token)
-    _check_any(types.columns, types.left_out)
+    check_any(types.columns, types.left_out)
     schema = TableSchema(
         types.columns,
         target,
@@ -184,7 +184,8 @@ def find_column(frame: "pd.DataFrame", column: str | int, argument: str) -> str:
         ) from None
 
 
-def _check_any(columns: Sequence[Column], left_out: Mapping[str, str]) -> None:
+def check_any(columns: Sequence[Column], left_out: Mapping[str, str]) -> None:
+    """Refuse a table of which every column is left out."""
     if not columns:
         raise ValueError(
             "a table must have a column of features beside the target, got none that is of use: "
@@ -216,7 +217,7 @@ def _without_constants(data: Dataset) -> Dataset:
     }
     columns = tuple(column for column in schema.columns if column.name not in constant)
     left_out = {**schema.left_out, **constant}
-    _check_any(columns, left_out)
+    check_any(columns, left_out)
     return dataclasses.replace(
         data,
         x_train=data.x_train[:, varies],

@@ -67,6 +67,13 @@ def test_labels_drawn_by_class_do_not_tell_the_proportions():
         np.testing.assert_allclose(balance, rest.mean(axis=0))
 
 
+def test_an_opinion_under_other_proportions():
+    # p(x|y) stays: of the same odds of x, half as much of the first class.
+    opinion = members.shifted(Opinion(np.array([[0.5, 0.5], [0.8, 0.2]]), 0.1), np.array([0.5, 1]))
+    np.testing.assert_allclose(opinion.probs, [[1 / 3, 2 / 3], [2 / 3, 1 / 3]])
+    assert opinion.error == 0.1
+
+
 def test_a_given_prior_is_the_balance():
     y, prior = np.array([0, 2, 2, 2, -1]), np.array([0.6, 0.2, 0.2])
     balance = members.balance_of(y, np.ones((5, 3)), prior)

@@ -13,9 +13,10 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
+from keras_dgm import data
 from keras_dgm.classifiers import SemiSupervisedClassifier
 from keras_dgm.classifiers.labels import encode, known
-from keras_dgm.classifiers.semi_supervised import seeded
+from keras_dgm.classifiers.semi_supervised import affordable_steps, seeded
 
 FAST = {"steps": 100, "labels_first": 50, "hidden_units": (16,), "latent_dim": 2}
 ALONE = {**FAST, "committee": False}
@@ -163,3 +164,80 @@ def test_it_is_reproducible(blobs):
     ]
 
     np.testing.assert_array_equal(*probs)
+
+
+def people(count=120, seed=0):
+    """A frame of a text, a number, a flag, an identifier and a constant; and classes of texts."""
+    rng = np.random.default_rng(seed)
+    is_tall = rng.random(count) < 0.5
+    frame = pd.DataFrame(
+        {
+            "sport": np.where(is_tall, "basketball", rng.choice(["chess", "judo"], count)),
+            "height": rng.normal(np.where(is_tall, 2.0, 1.7), 0.05),
+            "member": rng.random(count) < 0.5,
+            "id": [f"p{number}" for number in range(count)],
+            "unit": "m",
+        }
+    )
+    return frame, np.where(is_tall, "tall", "short")
+
+
+@pytest.mark.parametrize(
+    ("columns", "steps"), [(1, 1000), (2000, 1000), (3289, 600), (11_960, 150), (10**6, 50)]
+)
+def test_wide_tables_take_fewer_steps(columns, steps):
+    assert affordable_steps(columns) == steps
+
+
+def test_a_frame_of_texts_and_numbers():
+    x, y = people()
+    few = np.where(np.arange(len(y)) < 20, y, None)
+
+    classifier = SemiSupervisedClassifier(**ALONE, random_state=0).fit(x, few)
+
+    assert [column.kind for column in classifier.columns_] == ["categorical", "real", "binary"]
+    assert set(classifier.left_out_) == {"id", "unit"}
+    assert list(classifier.feature_names_in_) == list(x.columns)
+    assert classifier.score(x[20:], y[20:]) > 0.9
+    with pytest.raises(ValueError, match="X must be a frame, as in `fit`, got ndarray"):
+        classifier.predict(np.zeros((2, 5)))
+    with pytest.raises(ValueError, match=r"(?s)feature names.*height"):
+        classifier.predict(x.drop(columns="height"))
+    rare = x.assign(height=np.where(np.arange(len(x)) == 3, np.nan, x["height"]))
+    with pytest.raises(ValueError, match=r"in column 'height', as in `fit`, got nan in row 3"):
+        classifier.predict(rare)
+    new = x.assign(sport="curling")
+    with (
+        pytest.warns(data.TableWarning, match="curling"),
+        pytest.raises(ValueError, match="in column 'sport', as in `fit`, got curling in row 0"),
+    ):
+        classifier.predict(new)
+
+
+def test_a_frame_of_nothing_to_learn_from():
+    frame = pd.DataFrame({"unit": ["m"] * 4, "other": [1] * 4})
+    with pytest.raises(ValueError, match="constant"):
+        SemiSupervisedClassifier().fit(frame, [0, 1, -1, -1])
+
+
+@pytest.mark.slow
+def test_columns_of_zeros():
+    x, y = np.zeros((30, 3)), np.arange(30) % 2
+    probs = SemiSupervisedClassifier(**FAST, random_state=0).fit(x, y).predict_proba(x)
+    np.testing.assert_allclose(probs.sum(axis=1), 1, rtol=1e-5)
+
+
+@pytest.mark.slow
+def test_a_given_prior_survives_the_committee():
+    rng = np.random.default_rng(0)
+    y = (np.arange(400) % 20 == 0).astype(int)
+    x = rng.normal(size=(400, 3)) + 1.2 * y[:, None]
+    few = np.full(400, -1)
+    for label in (0, 1):
+        few[np.flatnonzero(y == label)[:10]] = label
+
+    given = SemiSupervisedClassifier(**FAST, class_prior=[0.95, 0.05], random_state=0)
+    uniform = SemiSupervisedClassifier(**FAST, random_state=0)
+    shares = [c.fit(x, few).predict_proba(x)[:, 1].mean() for c in (given, uniform)]
+
+    assert shares[0] < 0.75 * shares[1]
