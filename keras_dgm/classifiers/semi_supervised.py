@@ -22,8 +22,8 @@ from keras_dgm.data.tables import check_any
 from keras_dgm.models import M2
 from keras_dgm.preprocessing import TableEncoder
 
-# Of a table of up to so many columns, and of parts that an execution of several steps divides.
-STEPS, NARROW, PART = 1000, 2000, 50
+# On a table of up to so many columns; and a divisor, so that an execution takes several steps.
+STEPS, NARROW, DIVISOR = 1000, 2000, 8
 
 
 class SemiSupervisedClassifier(ClassifierMixin, BaseEstimator):
@@ -238,9 +238,9 @@ class SemiSupervisedClassifier(ClassifierMixin, BaseEstimator):
 
 
 def affordable_steps(num_columns: int) -> int:
-    """As many as take no longer than with 2,000 columns, 50 at least."""
-    parts = STEPS // PART * NARROW // max(NARROW, num_columns)
-    return PART * max(1, parts)
+    """As many as take no longer than with 2,000 columns."""
+    steps = STEPS * NARROW // max(NARROW, num_columns)
+    return max(1, steps // DIVISOR) * DIVISOR
 
 
 @contextlib.contextmanager
