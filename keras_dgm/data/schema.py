@@ -118,7 +118,10 @@ def encode_rows(
         )
     if not len(frame):
         raise ValueError(f"{place} must have at least one row, got none")
-    encoded = [_encode(parse(frame, column.name, missing_token), column) for column in columns]
+    encoded = [
+        _encode(parse(frame, column.name, missing_token, column.categories), column)
+        for column in columns
+    ]
     return np.stack(encoded, axis=1).astype(np.float32)
 
 

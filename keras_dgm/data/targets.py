@@ -81,7 +81,7 @@ def _parse(
     class_names: tuple[str, ...] | None = None,
 ) -> Cells:
     """The entries of a target; -1 among numbers is missing where it is not a class."""
-    cells = parse(frame, target, missing_token)
+    cells = parse(frame, target, missing_token, class_names)
     observed = ~cells.missing
     if cells.is_date:
         cells.refuse(observed, "must be a text or a whole number, the name of a class")

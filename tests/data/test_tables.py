@@ -163,6 +163,8 @@ def test_missing_entries_and_labels(write, token):
         (["b", "a", ""], ("a", "b"), 66),
         (pd.Categorical(["b", "a", None, "a"] * 50, ["a", "b", "c"]), ("a", "b"), 50),
         (["3", "x", "y"], ("3", "x", "y"), 0),
+        (["+", "-"], ("+", "-"), 0),
+        (["a", "b", "-", "n/a"], ("a", "b"), 100),
     ],
 )
 def test_kinds_of_labels(labels, class_names, unlabeled):
@@ -409,6 +411,16 @@ def test_new_rows_without_header_and_target(write, target):
     x = data.schema.encode(read_table(write(without, header=False), header=False))
 
     np.testing.assert_array_equal(x, whole)
+
+
+def test_a_dash_is_in_new_rows_what_it_was_in_training():
+    signs = from_frame(table(smoker=["+", "-"] * 100), "class").schema
+    gaps = from_frame(table(city=["Graz", "Oslo", "-", "Rome"] * 50), "class").schema
+    row = table(smoker="-", city="-", height="-").iloc[[0]]
+
+    assert signs.encode(row)[0, [0, 2]].tolist() == pytest.approx([np.nan, 1], nan_ok=True)
+    assert gaps.columns[3].categories == ("Graz", "Oslo", "Rome")
+    assert np.isnan(gaps.encode(row.assign(smoker="no"))[0, 3])
 
 
 def test_encode_rows_by_columns_alone():
