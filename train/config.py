@@ -32,7 +32,7 @@ class FitConfig:
     test: Path | None = None
     """A second table or folder to test on; by default a part of the labelled examples."""
     missing_token: str | None = None
-    """Of a table, a text for a missing entry, beside blanks, ?, NA, NaN and None."""
+    """Of a table, a text for a missing entry, beside blanks, ?, -, NA, n/a, NaN, None and such."""
     header: bool | None = None
     """Of a CSV or TSV file, whether its first row names the columns; None: decided by the rows."""
     column_types: tuple[str, ...] = ()

@@ -13,6 +13,7 @@ import tensorflow as tf
 
 import keras_dgm as dgm
 from keras_dgm import checks
+from keras_dgm.data.dataset import labels_needed
 from keras_dgm.runs import files, run_folder
 from train import baselines, fitting, report, verdict, workers
 from train.config import check, check_same, to_json
@@ -127,12 +128,7 @@ def check_data(config, data):
         return
     if config.model == "m1" and not data.num_labeled:
         return
-    for split in ("y_valid", "y_test"):
-        if not (getattr(data, split) >= 0).any():
-            raise ValueError(
-                f"`model` must be m1 with {config.dataset}, which has no label to choose settings "
-                f"and test with in {split}, got {config.model!r}"
-            )
+    _check_labels(config, data)
     if data.num_classes < 2:
         raise ValueError(f"`dataset` must have at least 2 classes, got {data.num_classes}")
     if not data.num_labeled:
@@ -142,6 +138,27 @@ def check_data(config, data):
     prior = config.settings.m2.class_prior
     if not isinstance(prior, str):
         checks.check_class_prior(prior, num_classes=data.num_classes)
+
+
+def _check_labels(config, data):
+    """Refuse data that leaves no label to choose settings with, or to test with."""
+    absent = [name for name in ("y_valid", "y_test") if not (getattr(data, name) >= 0).any()]
+    if not absent:
+        return
+    if all(len(getattr(data, name)) for name in absent):
+        raise ValueError(
+            f"`model` must be m1 with {config.dataset}, which has no label to choose settings and "
+            f"test with in {absent[0]}, got {config.model!r}"
+        )
+    own = (data.y_train, data.y_valid) if config.test else (data.y_train, data.y_valid, data.y_test)
+    least, with_test = (labels_needed(data.num_classes, test) for test in (bool(config.test), True))
+    hint = f", or name a file to test on (--test FILE): then {with_test} do"
+    raise ValueError(
+        f"`dataset` must have at least {least} labels for {data.num_classes} classes, one of each "
+        "to learn from and others to choose settings and test with, got "
+        f"{sum(np.count_nonzero(y >= 0) for y in own)} in {config.dataset}: label more rows"
+        f"{'' if config.test else hint}"
+    )
 
 
 def _check_filters(config, data):

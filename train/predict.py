@@ -33,8 +33,8 @@ def write(config):
     The class stands in a column `class`, or `predicted class` where the table has one of that name.
 
     Raises:
-        ValueError: if the run is neither on a table nor on images, or the data is of another kind
-            or has other columns; nothing is written.
+        ValueError: if the run is neither on a table nor on images, or the data is of another kind,
+            has other columns, or misses an entry where training missed none; nothing is written.
     """
     run = run_folder.read(config.run)
     if config.output.suffix != ".csv":
@@ -45,6 +45,8 @@ def write(config):
     files.check_model_file(run.model, "run")
     model = keras.models.load_model(run.model, compile=False)
     model.check_num_classes()
+    if run.schema is not None and not model.features_input().may_be_missing:
+        TableSchema.from_config(run.schema).refuse_missing(frame, x)
     probs = model.predict(x, batch_size=1000, verbose=0)
     names = run.class_names or []
     title = "predicted class" if "class" in frame else "class"

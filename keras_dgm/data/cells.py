@@ -1,20 +1,22 @@
 """The entries of one column: what is missing, what is a number, and where something stands."""
 
 import dataclasses
-import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from keras_dgm.data.dates import are_dates
+
 if TYPE_CHECKING:
     import pandas as pd
 
-MISSING = ("", "?", "NA", "N/A", "<NA>", "NaN", "nan", "None", "null", "NULL")
-
-_DATE = re.compile(
-    r"(\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.]\d{2,4})([ T]+\d{1,2}:\d{2}.*)?"
-    r"|\d{1,2}:\d{2}(:\d{2})?"
+# A category where a column has + as well, or only one other entry.
+DASHES = ("-", ".")
+MISSING = (
+    *("", "?", "NA", "N/A", "n/a", "#N/A", "<NA>", "NaN", "nan", "None", "null", "NULL", "n.d."),
+    *DASHES,
 )
 
 
@@ -44,7 +46,7 @@ class Cells:
         missing: booleans [N].
         numbers: float64 [N]; NaN where an entry is missing or no number.
         texts: [N], the entries as they stand.
-        is_date: whether each entry is a date or a time.
+        is_date: whether most of the different entries are dates or times.
     """
 
     name: str
@@ -133,10 +135,21 @@ class Cells:
             raise ValueError(f"{self.place}, {self.where(row)}: {rule}, got {self.shown(row)}")
 
 
-def parse(frame: "pd.DataFrame", name: str, missing_token: str | float | None = None) -> Cells:
+def parse(
+    frame: "pd.DataFrame",
+    name: str,
+    missing_token: str | float | None = None,
+    categories: Sequence[str | int | float] | None = None,
+) -> Cells:
     """The entries of column `name`.
 
     Missing are None, NaN, blanks, and the texts of `MISSING`; and `missing_token`.
+
+    Args:
+        frame: the table.
+        name: of the column.
+        missing_token: a text or number that stands for a missing entry, beside the usual ones.
+        categories: what the column holds, of which nothing is missing; None: it is to be found out.
     """
     pandas = require_pandas()
     series = frame[name]
@@ -148,7 +161,8 @@ def parse(frame: "pd.DataFrame", name: str, missing_token: str | float | None = 
         numbers = series.to_numpy(np.float64, na_value=np.nan)
         is_token = numbers == (np.nan if missing_token is None else _number(missing_token))
         return _cells(frame, name, place, np.isnan(numbers) | is_token, numbers, numbers)
-    tokens = {*MISSING, *([] if missing_token is None else [str(missing_token)])}
+    own = set() if missing_token is None else {str(missing_token)}
+    tokens = {*MISSING, *own} - {str(category) for category in categories or ()}
     if isinstance(series.dtype, pandas.StringDtype):
         missing = (series.isna() | series.isin(tokens)).to_numpy(bool)
         numbers = _all_numbers(series, missing)
@@ -159,10 +173,13 @@ def parse(frame: "pd.DataFrame", name: str, missing_token: str | float | None = 
     except TypeError as error:
         raise ValueError(f"{place}: must hold numbers or texts, got {error}") from None
     texts = np.array([*(str(entry).strip() for entry in distinct), ""], dtype=object)
+    if categories is None:
+        others = set(texts) - tokens
+        tokens -= set(DASHES) - own if "+" in others or len(others) < 2 else set()
     missing = np.array([text in tokens for text in texts])
     numbers = np.full(len(texts), np.nan)
     numbers[~missing] = pandas.to_numeric(texts[~missing], errors="coerce")
-    is_date = series.dtype.kind in "mM" or _are_dates(texts[~missing])
+    is_date = series.dtype.kind in "mM" or are_dates(texts[~missing])
     # The code of a missing entry is -1, the blank at the end.
     return _cells(frame, name, place, missing[codes], numbers[codes], texts[codes], is_date)
 
@@ -195,10 +212,6 @@ def _all_numbers(series: "pd.Series", missing: np.ndarray) -> np.ndarray | None:
         return series.mask(missing).astype("float64").to_numpy()
     except ValueError:
         return None
-
-
-def _are_dates(texts: np.ndarray) -> bool:
-    return len(texts) > 0 and all(_DATE.fullmatch(text) for text in texts)
 
 
 def _number(token: str | float) -> float:

@@ -1,5 +1,6 @@
 """The columns of a table, and of which type each is."""
 
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -7,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from keras_dgm.data.cells import Cells, parse
+from keras_dgm.data.dates import is_date
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -89,10 +91,13 @@ def infer_columns(
     | whole numbers, all different, in 20 rows or more, or counting up | left out: identifier |
     | other whole numbers from 0 | count |
     | other numbers | real |
-    | dates or times | left out |
+    | mostly dates or times | left out |
     | texts, all different, or more than 20 and more than half of the rows | left out: identifier |
     | texts, more than 1000 different ones | left out |
     | other texts | categorical |
+
+    A `TableWarning` names a column of texts of which a tenth or more are numbers, unless these look
+    like codes: whole, and no more different ones than of the other texts.
 
     Args:
         frame: the table, without its target.
@@ -146,11 +151,13 @@ def _check_overrides(overrides: Mapping[str, str], names: list[str]) -> None:
 def _infer(cells: Cells) -> Column | str:
     """The column, or why it is left out."""
     if cells.is_date:
-        row = int(np.argmin(cells.missing))
+        observed = np.flatnonzero(~cells.missing)
+        row = next((row for row in observed if is_date(cells.texts[row])), observed[0])
         return f"it holds dates ({cells.shown(row)} in {cells.where(row)}): make numbers of them"
     if cells.is_numeric:
         return _infer_numbers(cells)
     cells.refuse_mixture()
+    _warn_of_mixture(cells)
     count = int(np.count_nonzero(~cells.missing))
     categories = cells.categories()
     if len(categories) < 3:
@@ -160,6 +167,29 @@ def _infer(cells: Cells) -> Column | str:
     if len(categories) > MAX_CATEGORIES:
         return f"{len(categories)} different texts; at most {MAX_CATEGORIES} are used"
     return Column(cells.name, "categorical", categories)
+
+
+def _warn_of_mixture(cells: Cells) -> None:
+    """Warns of numbers among the texts of a column, unless they look like codes."""
+    observed = ~cells.missing
+    is_number = observed & ~np.isnan(cells.numbers)
+    is_text = observed & ~is_number
+    if 10 * np.count_nonzero(is_number) < np.count_nonzero(observed):
+        return
+    values = np.unique(cells.numbers[is_number])
+    whole = np.all((values >= 0) & (values == np.round(values)))
+    if whole and len(values) <= len(set(cells.texts[is_text])):
+        return
+    number, text = int(np.argmax(is_number)), int(np.argmax(is_text))
+    warnings.warn(
+        f"{cells.place}: taken for text, though {np.count_nonzero(is_number)} of its "
+        f"{np.count_nonzero(observed)} entries are numbers ({cells.shown(number)} in "
+        f"{cells.where(number)}) beside others ({cells.shown(text)} in {cells.where(text)}): name "
+        "the text that means a missing entry, `missing_token` (--missing-token), or say what the "
+        f"column is, `column_types` (--column-types {cells.name}=categorical)",
+        TableWarning,
+        stacklevel=2,
+    )
 
 
 def _infer_numbers(cells: Cells) -> Column | str:

@@ -1,5 +1,6 @@
 """What a loaded data set is, and how one is put together from arrays."""
 
+import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -99,6 +100,19 @@ def own_splits(y: np.ndarray) -> tuple[int, int]:
     """
     pool = int(np.count_nonzero(y >= 0)) or len(y)
     return max(1, round(VALID_FRACTION * pool)), max(1, round(TEST_FRACTION * pool))
+
+
+def labels_needed(num_classes: int, has_test: bool) -> int:
+    """The least number of labels of which `own_splits` leaves one for each set that is held out.
+
+    Args:
+        num_classes: K, each of which keeps a label for training.
+        has_test: whether the test set is another one's.
+    """
+    counts = itertools.count(num_classes + 1)
+    if has_test:
+        return next(counts)
+    return next(n for n in counts if n - num_classes > own_splits(np.zeros(n))[1])
 
 
 def assemble(

@@ -2,14 +2,19 @@
 
 import codecs
 import csv
+import itertools
 import os
+import warnings
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from keras_dgm.data.cells import MISSING, require_pandas
+from keras_dgm.data.cells import require_pandas
+from keras_dgm.data.columns import TableWarning
 from keras_dgm.data.dataset import DataNotFoundError
+from keras_dgm.data.layout import Layout, is_doubtful, layout_of, objection, with_decimal_points
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,14 +30,19 @@ _BLOCK = 2**20
 def read_table(path: str | os.PathLike[str], header: bool | None = None) -> "pd.DataFrame":
     """Reads a table.
 
-    A CSV or TSV file is UTF-8 text, its fields separated by commas (by semicolons or tabs where the
-    first line has more of these) or tabs, and quoted by " or, where the first line is, by '. Blanks
-    around fields and blank lines do not count. Entries stay text; the index of the frame is the
-    line in the file. `keras_dgm.data.infer_columns` says what they are.
+    A CSV or TSV file is UTF-8 text, its fields separated by commas (by semicolons, tabs or | where
+    the first row has more of these outside of quotes, or by what a line `sep=;` before it says) or
+    tabs, and quoted by " or, where the first row is, by '. Blanks around fields and blank lines do
+    not count. Entries stay text; the index of the frame is the line in the file.
+    `keras_dgm.data.infer_columns` says what they are.
+
+    Where commas do not separate, they are decimal commas in a column that holds numbers: its 1,5
+    becomes 1.5, with a `TableWarning`.
 
     Where the file has no header, columns are named by their numbers, from "0". The first row counts
     as a header if its texts are all different, none of them a missing entry or a number (other than
-    that of its own column), and none comes again in its column.
+    that of its own column), and none comes again in its column. Where it does not count as one and
+    yet looks like one, as of years or with a name that is blank, a `TableWarning` says so.
 
     Args:
         path: a file that ends in .csv, .tsv or .parquet, of up to 500 MB.
@@ -81,12 +91,19 @@ def check_names(frame: "pd.DataFrame") -> "pd.DataFrame":
     Raises:
         ValueError: if two columns have one name.
     """
-    frame = frame.set_axis([str(name) for name in frame.columns], axis=1)
-    twice = frame.columns[frame.columns.duplicated()]
-    if len(twice):
-        place = frame.attrs.get("source", "the table")
-        raise ValueError(f"{place} must have columns of different names, got {twice[0]!r} twice")
-    return frame
+    names = [str(name) for name in frame.columns]
+    _refuse_repeated(names, frame.attrs.get("source", "the table"))
+    return frame.set_axis(names, axis=1)
+
+
+def _refuse_repeated(names: list[str], place: str) -> None:
+    twice = next((name for name, count in Counter(names).items() if count > 1), None)
+    if twice is not None:
+        places = " and ".join(str(n) for n, name in enumerate(names) if name == twice)
+        raise ValueError(
+            f"{place} must have columns of different names, got {twice!r} twice, as columns "
+            f"{places}: rename them"
+        )
 
 
 def _read_parquet(path: Path) -> "pd.DataFrame":
@@ -113,13 +130,9 @@ def _read_parquet(path: Path) -> "pd.DataFrame":
 def _read_text(path: Path, header: bool | None) -> "pd.DataFrame":
     pandas = require_pandas()
     num_lines = _check_encoding(path)
-    first, skipped = _first_line(path)
-    if not first.strip():
+    layout = layout_of(path)
+    if layout.is_empty:
         raise ValueError(f"{path} must have at least one row, got none")
-    separator = "\t" if path.suffix.lower() == ".tsv" else max(",;\t", key=first.count)
-    fields = [field.strip() for field in first.split(separator)]
-    quote = "'" if any(len(f) > 1 and f[0] == f[-1] == "'" for f in fields) else '"'
-    layout: dict[str, Any] = {"delimiter": separator, "quotechar": quote, "skipinitialspace": True}
     try:
         frame = pandas.read_csv(
             path,
@@ -127,48 +140,51 @@ def _read_text(path: Path, header: bool | None) -> "pd.DataFrame":
             dtype=str,
             keep_default_na=False,
             skip_blank_lines=False,
-            skiprows=skipped,
+            skiprows=layout.skipped,
             encoding="utf-8-sig",
-            **layout,
+            **_dialect(layout),
         )
     except pandas.errors.ParserError as error:
         _check_lengths(path, layout)
         raise ValueError(f"{path} must be a sound {path.suffix} file, got: {error}") from error
     for number in frame.columns:
         frame[number] = frame[number].str.strip()
-    frame.index = pandas.Index(_line_numbers(frame, skipped, num_lines), name="line")
+    frame.index = pandas.Index(_line_numbers(frame, layout.skipped, num_lines), name="line")
     is_blank = (frame == "").to_numpy()
     frame = frame[~is_blank.all(axis=1)]
     if (frame.iloc[:, -1] == "").any():  # pandas fills short rows up.
         _check_lengths(path, layout)
-    if has_header(frame) if header is None else header:
-        names = [name or str(number) for number, name in enumerate(frame.iloc[0])]
-        frame = frame.iloc[1:].set_axis(names, axis=1)
-        frame.attrs["header"] = True
-    else:
-        frame = frame.set_axis([str(number) for number in frame.columns], axis=1)
-        frame.attrs["header"] = False
-    return frame
+    header = _decided(frame, path) if header is None else header
+    names = [str(number) for number in frame.columns]
+    if header:
+        names = [name or number for number, name in zip(names, frame.iloc[0], strict=True)]
+        first, frame = frame.index[0], frame.iloc[1:]
+        _refuse_repeated(names, f"{path}, line {first}:")
+    frame = frame.set_axis(names, axis=1)
+    frame.attrs["header"] = header
+    return frame if layout.separator == "," else with_decimal_points(frame, path)
 
 
-def has_header(frame: "pd.DataFrame") -> bool:
-    """Whether the first of rows of text names the columns; the rule is that of `read_table`."""
-    first = list(frame.iloc[0])
-    if len(set(first)) < len(first) or any(name in MISSING for name in first[1:]):
-        return False
-    # A numbered header has at least one number that a row of data would rarely have there.
-    numbers = [number for number, name in enumerate(first) if _is_number(name)]
-    if any(first[number] != str(number) for number in numbers) or numbers == [0]:
-        return False
-    return not any((frame[number].iloc[1:] == name).any() for number, name in enumerate(first))
+def _decided(frame: "pd.DataFrame", path: Path) -> bool:
+    """Whether the first of rows of text is a header; a warning where that may well be wrong."""
+    reason = objection(frame)
+    if reason and is_doubtful(frame):
+        warnings.warn(
+            f"{path}, line {frame.index[0]}: taken for a row of data, for {reason}; if it names "
+            "the columns, say `header` (--header True), if not, --header False",
+            TableWarning,
+            stacklevel=2,
+        )
+    return not reason
 
 
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
+def _dialect(layout: Layout) -> dict[str, Any]:
+    """A layout as pandas' and Python's readers take it."""
+    return {
+        "delimiter": layout.separator,
+        "quotechar": layout.quote,
+        "skipinitialspace": True,
+    }
 
 
 def _check_encoding(path: Path) -> int:
@@ -195,20 +211,11 @@ def _check_encoding(path: Path) -> int:
             start, newlines, ends = start + len(block), newlines + block.count(10), block[-1:]
 
 
-def _first_line(path: Path) -> tuple[str, int]:
-    """The first line that is not blank, and how many are before it."""
-    with path.open(encoding="utf-8-sig") as file:
-        for number, line in enumerate(file):
-            if line.strip():
-                return line, number
-    return "", 0
-
-
-def _check_lengths(path: Path, layout: dict[str, Any]) -> None:
+def _check_lengths(path: Path, layout: Layout) -> None:
     """Raises a ValueError at the first row that has not as many fields as the first one."""
     with path.open(encoding="utf-8-sig", newline="") as file:
-        reader = csv.reader(file, **layout)
-        expected, line = None, 1
+        reader = csv.reader(itertools.islice(file, layout.skipped, None), **_dialect(layout))
+        expected, line = None, layout.skipped + 1
         for row in reader:
             blank = not any(field.strip() for field in row)
             expected = len(row) if expected is None and not blank else expected
@@ -217,7 +224,7 @@ def _check_lengths(path: Path, layout: dict[str, Any]) -> None:
                     f"{path}, line {line}: must have {expected} fields, as the first row has, "
                     f"got {len(row)}"
                 )
-            line = reader.line_num + 1
+            line = layout.skipped + reader.line_num + 1
 
 
 def _line_numbers(frame: "pd.DataFrame", skipped: int, num_lines: int) -> np.ndarray:

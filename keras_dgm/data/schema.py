@@ -52,6 +52,26 @@ class TableSchema:
             missing_token=self.missing_token,
         )
 
+    def refuse_missing(self, frame: "pd.DataFrame", x: np.ndarray) -> None:
+        """For a model that knows no missing entries.
+
+        Args:
+            frame: N new rows.
+            x: [N, D], what `encode` made of them.
+
+        Raises:
+            ValueError: at the first entry that is missing or a category that is new.
+        """
+        for row, index in np.argwhere(np.isnan(x))[:1]:
+            column = self.columns[index]
+            kind = "a number" if not column.categories else "one of the entries of training"
+            cells = parse(self._with_names(frame), column.name, self.missing_token)
+            cells.refuse(
+                np.arange(len(x)) == row,
+                f"must be {kind}, for no entry was missing in training (leave the row out, fill it "
+                "in, or train on a table in which entries of that column are missing)",
+            )
+
     def _with_names(self, frame: "pd.DataFrame") -> "pd.DataFrame":
         """Where columns are numbered, those of a table without the target count around it."""
         names = [column.name for column in self.columns]
@@ -118,7 +138,10 @@ def encode_rows(
         )
     if not len(frame):
         raise ValueError(f"{place} must have at least one row, got none")
-    encoded = [_encode(parse(frame, column.name, missing_token), column) for column in columns]
+    encoded = [
+        _encode(parse(frame, column.name, missing_token, column.categories), column)
+        for column in columns
+    ]
     return np.stack(encoded, axis=1).astype(np.float32)
 
 

@@ -19,7 +19,8 @@ def target_classes(
 
     Raises:
         ValueError: if the entries are dates, fractions or a mixture of numbers and texts, there are
-            fewer than two classes, or as many as rows.
+            fewer than two classes, as many as labelled rows, or, where most rows are labelled, more
+            than half as many.
     """
     cells = _parse(frame, target, missing_token)
     classes = cells.categories()
@@ -30,10 +31,13 @@ def target_classes(
             f"{cells.place}, the target, must hold at least two classes, got {received}{hint}"
         )
     labeled = int(np.count_nonzero(~cells.missing))
-    if len(classes) == len(frame) or len(classes) == labeled >= IDENTIFIER_ROWS:
+    # Few labels of many classes are no fault where most rows have none.
+    most = labeled / 2 if 2 * labeled > len(frame) else labeled - 1
+    if len(classes) == len(frame) or (len(classes) > most and labeled >= IDENTIFIER_ROWS):
         raise ValueError(
-            f"{cells.place}, the target, must hold fewer classes than rows, "
-            f"got {len(classes)} different entries in {labeled} rows"
+            f"{cells.place}, the target, must hold classes of several rows each, got "
+            f"{len(classes)} different entries in {labeled} labelled rows: an identifier, or a "
+            "measurement"
         )
     return tuple(map(str, classes))
 
@@ -81,7 +85,7 @@ def _parse(
     class_names: tuple[str, ...] | None = None,
 ) -> Cells:
     """The entries of a target; -1 among numbers is missing where it is not a class."""
-    cells = parse(frame, target, missing_token)
+    cells = parse(frame, target, missing_token, class_names)
     observed = ~cells.missing
     if cells.is_date:
         cells.refuse(observed, "must be a text or a whole number, the name of a class")

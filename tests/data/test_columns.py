@@ -1,9 +1,10 @@
 import datetime
+import warnings
 
 import numpy as np
 import pytest
 
-from keras_dgm.data import Column, infer_columns
+from keras_dgm.data import Column, TableWarning, infer_columns
 
 pd = pytest.importorskip("pandas")
 
@@ -23,6 +24,7 @@ REALS = RNG.normal(size=N).round(3)
 COUNTS = RNG.integers(0, 30, N)
 TEXTS = [f"t{n}" for n in RNG.integers(5, size=N)]
 ALL_TEXTS = ("t0", "t1", "t2", "t3", "t4")
+MOSTLY_NO_DATES = ("2024-01-05", "Junior 3", "Mark 10", "unknown")
 
 
 @pytest.mark.parametrize(
@@ -50,6 +52,13 @@ ALL_TEXTS = ("t0", "t1", "t2", "t3", "t4")
         (["40-49", "50-59", "15-19"] * 20, "categorical", ("15-19", "40-49", "50-59")),
         (["A1", "B", "7"] * 20, "categorical", ("7", "A1", "B")),
         ([1, 5, 3, 8], "count", ()),
+        (["Jan", "Feb", "May"] * 20, "categorical", ("Feb", "Jan", "May")),
+        (["Junior 3", "Mark 10", "unknown", "2024-01-05"] * 15, "categorical", MOSTLY_NO_DATES),
+        ([*REALS.astype(str), "-", ".", "n/a", "#N/A", "n.d."], "real", ()),
+        (["a", "-", "b", "n/a"] * 15, "binary", ("a", "b")),
+        (["+", "-", "n.d."] * 20, "binary", ("+", "-")),
+        (["A", "B", "+", "-", "-"] * 12, "categorical", ("+", "-", "A", "B")),
+        (["x", "-", ""] * 20, "binary", ("-", "x")),
     ],
 )
 def test_types(values, kind, categories):
@@ -77,6 +86,13 @@ def test_types(values, kind, categories):
         ),
         (["05.01.2024 12:30", "30.11.2023"] * 30, "it holds dates ('05.01.2024 12:30' in row 0)"),
         (["12:30", "9:05"] * 30, "it holds dates ('12:30' in row 0)"),
+        (["1 Jan 2024", "15 March 2023"] * 30, "it holds dates ('1 Jan 2024' in row 0)"),
+        (["Mar-24", "Sept. 5, 2023", "Thu Jan  4 10:00:00 2024"] * 20, "it holds dates"),
+        (
+            ["unknown", *[f"2024-01-{n:02}" for n in range(1, 31)]],
+            "it holds dates ('2024-01-01' in row 1)",
+        ),
+        (["12:30 PM", "9:05:10.5"] * 30, "it holds dates ('12:30 PM' in row 0)"),
         (pd.to_datetime(["2024-01-05"] * N), "it holds dates ('2024-01-05 00:00:00' in row 0)"),
         ([datetime.date(2024, 1, 5)] * N, "it holds dates ('2024-01-05' in row 0)"),
     ],
@@ -90,6 +106,36 @@ def test_a_missing_token():
     assert inferred(["unknown", *REALS.astype(str)], missing_token="unknown").kind == "real"
     assert inferred([-999, *COUNTS], missing_token=-999).kind == "count"
     assert inferred([-999, *COUNTS], missing_token="-999").kind == "count"
+
+
+@pytest.mark.parametrize(
+    ("numbers", "told"),
+    [
+        (["26.75", "31.5", "7"], r"6 of its 60 entries are numbers \('26.75' in row 54\)"),
+        ([*map(str, range(10))], r"20 of its 60 entries are numbers \('0' in row 40\)"),
+    ],
+)
+def test_numbers_among_texts_are_warned_of(numbers, told):
+    values = ["below limit"] * (N - 2 * len(numbers)) + numbers * 2
+    message = rf"column 'x': taken for text, though {told} beside others \('below limit' in row 0\)"
+
+    with pytest.warns(TableWarning, match=rf"{message}.*--missing-token.*--column-types x=cat"):
+        assert inferred(values).kind == "categorical"
+
+
+@pytest.mark.parametrize(
+    ("values", "options"),
+    [
+        (["A1", "B", "7"] * 20, {}),
+        ([*["red"] * 95, *["1.5"] * 5], {}),
+        (["below limit"] * 40 + ["26.75"] * 20, {"missing_token": "below limit"}),
+        (["below limit"] * 40 + ["26.75"] * 20, {"overrides": {"x": "categorical"}}),
+    ],
+)
+def test_codes_and_what_was_said_are_not_warned_of(values, options):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", TableWarning)
+        inferred(values, **options)
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,9 @@
+import warnings
+
 import numpy as np
 import pytest
 
-from keras_dgm.data import DataNotFoundError, read_table, readers
+from keras_dgm.data import DataNotFoundError, TableWarning, read_table, readers
 
 pd = pytest.importorskip("pandas")
 
@@ -37,6 +39,9 @@ def test_entries_are_text_and_rows_are_lines(write):
         ("own.csv", "\n\na,b\n1,x y"),
         ("own.csv", "\ufeffa,b\n1,x y\n"),
         ("own.csv", ' a, "b" \n 1 , "x y" \n'),
+        ("own.csv", "a|b\n1|x y\n"),
+        ("own.csv", "sep=;\na;b\n1;x y\n"),
+        ("own.tsv", "SEP=|\r\na|b\r\n1|x y\r\n"),
     ],
 )
 def test_layouts(write, name, text):
@@ -78,6 +83,90 @@ def test_header_as_told(write):
 
     assert frame.columns.tolist() == ["1", "2"]
     assert frame.to_numpy().tolist() == [["3", "4"]]
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ('"length, in cm, wet";b\n1;x\n', ["length, in cm, wet", "b"]),
+        ('"a ""x"", y";"b, c, d"\n1;x\n', ['a "x", y', "b, c, d"]),
+        ("'a, b, c'|'d'\n1|x\n", ["a, b, c", "d"]),
+        ("ann's a;b's b\n1;x\n", ["ann's a", "b's b"]),
+        ('a;"b, c, d\ne, f"\n1;x\n', ["a", "b, c, d\ne, f"]),
+        ("sep=;\na,b,c;d\n1;x\n", ["a,b,c", "d"]),
+    ],
+)
+def test_commas_that_do_not_separate(write, text, names):
+    frame = read_table(write(text), header=True)
+
+    assert frame.columns.tolist() == names
+    assert frame.to_numpy().tolist() == [["1", "x"]]
+
+
+def test_lines_after_one_of_the_separator(write):
+    text = "sep=;\na;b\n1;x\n2;y\n"
+
+    assert read_table(write(text)).index.tolist() == [3, 4]
+    with pytest.raises(ValueError, match=r"own.csv, line 4: must have 2 fields, .* got 3"):
+        read_table(write(text.replace("2;", "2;;")))
+    with pytest.raises(ValueError, match=r"own.csv must have at least one row, got none"):
+        read_table(write("sep=;\n"))
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("colour,colour,label\nred,blue,a\nred,red,b\n", "'colour' stands there twice"),
+        ("colour,,label\nred,5,a\nred,7,b\n", "column 1 has '' there, no name"),
+        ("country,2019,2020,label\nAT,1.5,2,a\nIT,3,4.5,b\n", "'2019' is a number"),
+        ("x,size,kind\nx,1.5,a\ny,?,b\n", "'x' comes again in its column"),
+    ],
+)
+def test_a_first_row_that_may_be_a_header(write, text, reason):
+    path = write(text)
+
+    with pytest.warns(TableWarning, match=rf"own.csv, line 1: .* for {reason}; .*--header True"):
+        assert read_table(path).attrs["header"] is False
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", TableWarning)
+        read_table(path, header=False)
+        if "twice" not in reason:
+            assert read_table(path, header=True).shape[0] == 2
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "1.5,red\n2.5,blue\n3,red\n",
+        "red,red\nblue,red\nred,blue\n",
+        "AT-1,0.5,2\nAT-2,1.5,3\n",
+        "5,1\n3,2\n",
+    ],
+)
+def test_a_first_row_that_is_plainly_none(write, text):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", TableWarning)
+        assert read_table(write(text)).attrs["header"] is False
+
+
+@pytest.mark.parametrize("separator", [";", "|", "\t"])
+def test_decimal_commas(write, separator):
+    text = "a;b;c;d\n1,5;x,1;3;1,5\n-2;y;4;n. b.\n,5e-3;x;?;2,25\n?;x;4;2\n"
+
+    with pytest.warns(TableWarning, match=r"own.csv: numbers of column 'a', 'd' .*\(1,5 in line 2"):
+        frame = read_table(write(text.replace(";", separator)))
+
+    assert frame["a"].tolist() == ["1.5", "-2", ".5e-3", "?"]
+    assert frame["b"].tolist() == ["x,1", "y", "x", "x"]
+    assert frame["c"].tolist() == ["3", "4", "?", "4"]
+    assert frame["d"].tolist() == ["1.5", "n. b.", "2.25", "2"]
+
+
+def test_commas_in_quotes_are_no_decimal_commas_where_commas_separate(write):
+    frame = read_table(write('a,b\n"1,5",x\n"2,5",y\n'))
+
+    assert frame["a"].tolist() == ["1,5", "2,5"]
 
 
 @pytest.mark.parametrize(
@@ -169,8 +258,10 @@ def test_offsets_beyond_the_first_block(write):
 
 
 def test_two_columns_of_one_name(write):
-    with pytest.raises(ValueError, match=r"own.csv must have columns of different .* 'a' twice"):
-        read_table(write("a,a\n1,2\n"), header=True)
+    with pytest.raises(
+        ValueError, match=r"own.csv, line 2: must have columns of .* 'a' twice, as columns 0 and 2"
+    ):
+        read_table(write("\na,b,a\n1,2,3\n"), header=True)
 
 
 def test_too_large(write, monkeypatch):

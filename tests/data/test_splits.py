@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from keras_dgm.data.dataset import labels_needed, own_splits
 from keras_dgm.data.splits import hold_out
 
 
@@ -65,3 +66,18 @@ def test_without_labels_any_example_is_held_out():
     rest, held = hold_out(np.full(10, -1), [4], 0)
 
     assert (len(rest), len(held)) == (6, 4)
+
+
+@pytest.mark.parametrize("num_classes", [2, 3, 10, 26])
+@pytest.mark.parametrize("has_test", [True, False])
+def test_the_least_number_of_labels(num_classes, has_test):
+    def smallest(count):
+        y = np.arange(count) % num_classes
+        num_valid, num_test = own_splits(y)
+        sizes = [num_valid] if has_test else [num_test, num_valid]
+        return min(len(held) for held in hold_out(y, sizes, seed=0)[1:])
+
+    least = labels_needed(num_classes, has_test)
+
+    assert smallest(least) > 0
+    assert smallest(least - 1) == 0

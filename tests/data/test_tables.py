@@ -163,6 +163,8 @@ def test_missing_entries_and_labels(write, token):
         (["b", "a", ""], ("a", "b"), 66),
         (pd.Categorical(["b", "a", None, "a"] * 50, ["a", "b", "c"]), ("a", "b"), 50),
         (["3", "x", "y"], ("3", "x", "y"), 0),
+        (["+", "-"], ("+", "-"), 0),
+        (["a", "b", "-", "n/a"], ("a", "b"), 100),
     ],
 )
 def test_kinds_of_labels(labels, class_names, unlabeled):
@@ -191,11 +193,13 @@ def test_minus_one_among_negative_classes_is_a_class():
         (["a"] * N, "column 'class', the target, must hold at least two classes, got only 'a'"),
         ([None] * N, "must hold at least two classes, got none"),
         ([1, -1] * 100, "at least two classes, got only 1; -1 means unlabelled: name the class"),
-        (range(N), "must hold fewer classes than rows, got 200 different entries in 200 rows"),
+        (range(N), "must hold classes of several rows each, got 200 different entries in 200 lab"),
         (
             [*map(str, range(100)), *[None] * 100],
-            "must hold fewer classes than rows, got 100 different entries in 100 rows",
+            "must hold classes of several rows each, got 100 different entries in 100 labe",
         ),
+        ([0, *range(N - 1)], "classes of several rows each, got 199 different entries in 200 lab"),
+        ([n % 101 for n in range(N)], "got 101 different entries in 200 labelled rows: an ident"),
         ([0.5, 1] * 100, "row 0: must be a text or a whole number, the name of a class, got 0.5"),
         (["1", "2", "x", "1"] * 50, "row 2: must be a number, as most entries .*, got 'x'"),
         (["a", "b", "c", "-1"] * 50, "row 3: must be the name of a class .*, got '-1'"),
@@ -205,6 +209,12 @@ def test_minus_one_among_negative_classes_is_a_class():
 def test_bad_targets(labels, message):
     with pytest.raises(ValueError, match=message):
         from_frame(table(**{"class": labels}), target="class")
+
+
+def test_few_labels_of_many_classes_are_no_fault():
+    labels = [*map(str, range(26)), *map(str, range(24)), *[None] * (N - 50)]
+
+    assert from_frame(table(**{"class": labels}), target="class").num_classes == 26
 
 
 def test_unknown_target(write):
@@ -409,6 +419,37 @@ def test_new_rows_without_header_and_target(write, target):
     x = data.schema.encode(read_table(write(without, header=False), header=False))
 
     np.testing.assert_array_equal(x, whole)
+
+
+def test_a_dash_is_in_new_rows_what_it_was_in_training():
+    signs = from_frame(table(smoker=["+", "-"] * 100), "class").schema
+    gaps = from_frame(table(city=["Graz", "Oslo", "-", "Rome"] * 50), "class").schema
+    row = table(smoker="-", city="-", height="-").iloc[[0]]
+
+    assert signs.encode(row)[0, [0, 2]].tolist() == pytest.approx([np.nan, 1], nan_ok=True)
+    assert gaps.columns[3].categories == ("Graz", "Oslo", "Rome")
+    assert np.isnan(gaps.encode(row.assign(smoker="no"))[0, 3])
+
+
+def test_what_is_missing_is_refused_by_name(write):
+    schema = load(write(table()), target="class").schema
+    schema.refuse_missing(table(), schema.encode(table()))
+    new = table().drop(columns="class").astype(object)
+    new.loc[7, "height"] = "n/a"
+    new.loc[5, "city"] = "Lima"
+    frame = read_table(write(new, "new.csv"))
+    with pytest.warns(TableWarning, match="not seen 'Lima'"):
+        x = schema.encode(frame)
+
+    with pytest.raises(
+        ValueError,
+        match=r"new.csv, column 'city', line 7: must be one of the entries of training.*leave the "
+        r"row out, fill it in, or train on a table .*, got 'Lima'",
+    ):
+        schema.refuse_missing(frame, x)
+    x[5] = 0
+    with pytest.raises(ValueError, match=r"'height', line 9: must be a number, for .*, got 'n/a'"):
+        schema.refuse_missing(frame, x)
 
 
 def test_encode_rows_by_columns_alone():

@@ -121,6 +121,52 @@ def test_a_bad_call(arguments, message, table, tmp_path, capsys):
     assert not run.exists()
 
 
+def test_too_few_labels_say_how_many_will_do(tmp_path, capsys):
+    path = tmp_path / "few.csv"
+    rows = [f"{n / 7},{'abcdefghij'[n] if n < 10 else ''}" for n in range(60)]
+    path.write_text("\n".join(["size,kind", *rows]))
+    arguments = ["fit", "--dataset", str(path), "--target", "kind"]
+    arguments += ["--run-dir", str(tmp_path / "r")]
+
+    assert cli.main(arguments) == 1
+    told = capsys.readouterr().err
+    assert "at least 14 labels for 10 classes" in told
+    assert f"got 10 in {path}: label more rows, or name a file to test on (--test FILE)" in told
+    assert cli.main([*arguments, "--test", str(path)]) == 1
+    assert "at least 11 labels for 10 classes" in capsys.readouterr().err
+    assert not (tmp_path / "r").exists()
+
+
+def test_what_predict_cannot_do_without_is_named(tmp_path, capsys):
+    """A model of two columns, not trained, that has never seen a missing entry."""
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"size": rng.normal(size=60), "hue": ["red", "blue", "grey"] * 20})
+    schema = dgm.data.from_frame(frame.assign(label=["a", "b"] * 30), "label").schema
+    model = dgm.M2(2, 2, (4,), likelihood="gaussian", seed=0)
+    model.build((None, 2))
+    run = tmp_path / "run"
+    run.mkdir()
+    model.save(run / "model.keras")
+    (run / "config.json").write_text(json.dumps({"dataset": "own.csv", "seed": 0}))
+    facts = {"class_names": ["a", "b"], "schema": schema.get_config()}
+    (run / "result.json").write_text(json.dumps({"dataset": facts}))
+    new, output = tmp_path / "new.csv", tmp_path / "o.csv"
+    arguments = ["predict", str(run), str(new), "--output", str(output)]
+
+    for rows, told in [
+        ("1.5,red\n,blue\n", "column 'size', line 3: must be a number, for no entry was missing"),
+        ("1.5,red\n2,pink\n", "column 'hue', line 3: must be one of the entries of training"),
+    ]:
+        new.write_text("size,hue\n" + rows)
+        assert cli.main(arguments) == 1
+        error = capsys.readouterr().err
+        assert f"error: {new}, {told}" in error
+        assert "train on a table in which entries of that column are missing" in error
+        assert not output.exists()
+    new.write_text("size,hue\n1.5,red\n2,blue\n")
+    assert cli.main(arguments) == 0
+
+
 def test_images_get_their_classes(tmp_path, capsys):
     """A model of 6 x 4 grey pixels, not trained, on two pictures, one larger and in colour."""
     model = dgm.M2(2, 2, (4,), likelihood="gaussian", seed=0)
