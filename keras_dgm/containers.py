@@ -78,13 +78,13 @@ def _remedy(values: Any) -> str:
     if isinstance(values, Mapping):
         keys = ", ".join(map(repr, list(values)[:5]))
         return f"give the arrays in it one by one, by its keys {keys}"
-    if hasattr(values, "element_spec"):
-        return "`fit`, `evaluate` and `predict` take datasets, this takes arrays"
     if isinstance(values, Iterator):
         return (
             "it can be read once only; make a tf.data.Dataset of it by `from_generator`, or a "
             "keras.utils.PyDataset"
         )
+    if hasattr(values, "element_spec"):
+        return "`fit`, `evaluate` and `predict` take datasets, this takes arrays"
     of_name = {
         "RaggedTensor": "its `to_tensor()` has rows of one length",
         "SparseTensor": "`tf.sparse.to_dense` makes it one",

@@ -1,6 +1,6 @@
 """What M2 and M1+M2 are for besides a bound: classes, features, samples of a class, analogies."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import keras
@@ -14,6 +14,7 @@ from keras_dgm.models.base import DeepGenerativeModel
 from keras_dgm.serving import page, personalise
 from keras_dgm.serving.deployed import DeployedM2
 from keras_dgm.serving.endpoint import ClassId, Endpoint, Latent, Seed, draw, drawn
+from keras_dgm.training import class_weights
 from keras_dgm.training.callbacks import StopNotFinite
 from keras_dgm.training.observation import Observation
 from keras_dgm.training.step import StepOutput
@@ -83,6 +84,10 @@ class GenerativeClassifier(DeepGenerativeModel):
         """An output with the terms that are made of q(y|x)."""
         raise NotImplementedError
 
+    def scored(self, y: tf.Tensor) -> tf.Tensor:
+        """Which labels y [B] have a cross-entropy under q(y|x), booleans: those that are known."""
+        return y >= 0
+
     def log_weights(self, x: tf.Tensor, noise: Any) -> bounds.Elbo:
         """Of importance samples of the latent variables in every class, tensors [B, S, K]."""
         raise NotImplementedError
@@ -101,27 +106,29 @@ class GenerativeClassifier(DeepGenerativeModel):
 
     # The classifier.
 
-    def fit_labels(self, data: Any, steps: int, batch_size: int | None, seed: int) -> None:
-        """Train on the labelled examples of `data` alone, in silence.
+    def labeled_part(self, data: Any, steps: int) -> Any:
+        return data.labeled_part(steps)
+
+    def fit_labels(self, labeled: Any, batch_size: int | None, seed: int) -> None:
+        """Train on labelled examples alone, in silence.
 
         Args:
-            data: of `training.batches.of`, whose facts have been learned.
-            steps: how many.
+            labeled: a `labeled_part` of data whose facts have been learned.
             batch_size: as of `fit`.
             seed: of the order of the examples.
         """
-        steps = checks.check_positive_integer(steps, argument="labels_first")
-        labeled = data.labeled_part(steps)
         facts: Any = self.facts
         self.take_facts(labeled.facts(self.num_classes))
-        keras.Model.fit(
-            self,
-            labeled.training(batch_size, seed, epoch=0, shuffle=True).take(steps),
-            callbacks=[StopNotFinite()],
-            shuffle=False,
-            verbose=0,
-        )
-        self.take_facts(facts)
+        try:
+            keras.Model.fit(
+                self,
+                labeled.training(batch_size, seed, epoch=0, shuffle=True).take(labeled.steps),
+                callbacks=[StopNotFinite()],
+                shuffle=False,
+                verbose=0,
+            )
+        finally:
+            self.take_facts(facts)
 
     def call(self, x: Any, training: bool = False) -> tf.Tensor:
         x = self.expected_observation(self.observe(x))
@@ -141,10 +148,10 @@ class GenerativeClassifier(DeepGenerativeModel):
         labeled = weight * tf.cast(y >= 0, elbo.dtype)
         self.trackers["labeled_elbo"].update_state(elbo, labeled)
         self.trackers["unlabeled_elbo"].update_state(elbo, weight - labeled)
-        self.trackers["classification_loss"].update_state(output.cross_entropy, labeled)
+        scored = tf.cast(self.scored(y), elbo.dtype)
+        self.trackers["classification_loss"].update_state(output.cross_entropy, weight * scored)
         if output.labeled_loss is not None:
-            count = tf.cast(y >= 0, elbo.dtype)
-            self.labeled_loss_tracker.update_state(weight * output.labeled_loss, count)
+            self.labeled_loss_tracker.update_state(weight * output.labeled_loss, scored)
         if output.adversarial_loss is not None:
             self.trackers["adversarial_loss"].update_state(output.adversarial_loss, sample_weight)
         self.compute_metrics(None, tf.maximum(y, 0), output.probs, labeled)
@@ -154,13 +161,14 @@ class GenerativeClassifier(DeepGenerativeModel):
         logs["loss"] += logs.pop("labeled_loss")
         return logs
 
-    def _get_metrics_result_or_logs(self, logs: Any) -> dict[str, Any]:
-        """What an epoch reports: no mean over nothing, of labels where there were none, say."""
-        logs = super()._get_metrics_result_or_logs(logs)
-        over_labels = self.trackers["classification_loss"]
-        means = {name: self.trackers.get(name, over_labels) for name in logs if name != "loss"}
-        empty = {name for name, mean in means.items() if not tf.convert_to_tensor(mean.count)}
-        return {name: value for name, value in logs.items() if name not in empty}
+    @property
+    def metrics_names(self) -> list[str]:
+        return [name for name in super().metrics_names if name != "labeled_loss"]
+
+    def means_over(self, names: Iterable[str]) -> dict[str, keras.metrics.Mean]:
+        own = {metric.name for metric in self.metrics}  # Those of `compile` lie in one of them.
+        asked = [name for name in names if name not in own]
+        return {**super().means_over(names), **dict.fromkeys(asked, self.trackers["labeled_elbo"])}
 
     def check_data(self, x: Any, y: Any, sample_weight: Any) -> tuple[np.ndarray, Any, Any]:
         x, y, sample_weight = super().check_data(x, y, sample_weight)
@@ -168,22 +176,7 @@ class GenerativeClassifier(DeepGenerativeModel):
         return x, y, sample_weight
 
     def weigh_classes(self, class_weight: Any, y: Any, sample_weight: Any) -> np.ndarray:
-        """The weight of each example, by its class where it is labelled.
-
-        Raises:
-            ValueError: if there are no arrays of labels, or a class or weight is none.
-        """
-        if y is None:
-            raise ValueError("`class_weight` must be given with an array `y`; there is none")
-        y = checks.check_labels(y, num_classes=self.num_classes)
-        if not set(class_weight) <= set(range(self.num_classes)):
-            raise ValueError(
-                f"`class_weight` must have keys from 0 to {self.num_classes - 1}, "
-                f"got {sorted(class_weight)}"
-            )
-        by_class = np.ones(self.num_classes + 1, np.float32)  # The last is of -1.
-        by_class[list(class_weight)] = list(class_weight.values())
-        return by_class[y] * (1.0 if sample_weight is None else np.asarray(sample_weight))
+        return class_weights.by_example(class_weight, y, sample_weight, self.num_classes)
 
     # Features and images.
 

@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_dgm import bounds, checks, distributions, networks
+from keras_dgm import bounds, checks, containers, distributions, labels, networks
 from keras_dgm.models.autoencoder import Autoencoder
 from keras_dgm.serving import folding
 from keras_dgm.serving.deployed import DeployedM1
@@ -142,6 +142,13 @@ class M1(Autoencoder):
     def check_data(self, x: Any, y: Any, sample_weight: Any) -> tuple[np.ndarray, Any, Any]:
         x, y, sample_weight = super().check_data(x, y, sample_weight)
         if y is not None:  # Not looked at, but a label of every example all the same.
+            containers.refuse_others(y, "y")
+            shape = labels.as_array(y).shape
+            if len(shape) > 1:
+                raise ValueError(
+                    "`y` must be left out, or be labels [N] that are not looked at: M1 is fitted "
+                    f"to x alone; got shape {shape}"
+                )
             y = checks.check_labels(y, num_classes=None, length=len(x))
         return x, y, sample_weight
 

@@ -204,6 +204,10 @@ class M2(GenerativeClassifier):
         """The logits of q(y|x), those of classes without a label far below the others."""
         return logits + tf.cast(self.never, logits.dtype)
 
+    def scored(self, y: tf.Tensor) -> tf.Tensor:
+        """Which labels y [B] are known, and of a class that q(y|x) has seen a label of."""
+        return (y >= 0) & (tf.gather(self.never, tf.maximum(y, 0)) == 0)
+
     # The objective.
 
     def sample_noise(self, batch_size: Any, training: bool = True) -> Any:
@@ -263,7 +267,8 @@ class M2(GenerativeClassifier):
         output = self.bounded(x, y, noise, training)
         if training:
             elbo, cross_entropy = output.bound.elbo, output.cross_entropy
-            loss = bounds.j_alpha(elbo, cross_entropy, y >= 0, self.alpha, self.labeled_fraction)
+            scored = self.scored(y)
+            loss = bounds.j_alpha(elbo, cross_entropy, scored, self.alpha, self.labeled_fraction)
             output = output._replace(loss=loss, labeled_loss=None)
         if adversarial_loss is None:
             return output

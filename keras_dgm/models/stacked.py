@@ -206,6 +206,9 @@ class StackedM1M2(GenerativeClassifier):
     def with_classes(self, output: StepOutput, qy_x: Any, y: tf.Tensor) -> StepOutput:
         return self.m2.with_classes(output, qy_x, y)
 
+    def scored(self, y: tf.Tensor) -> tf.Tensor:
+        return self.m2.scored(y)
+
     def training_callbacks(self, some: Observation) -> list[keras.callbacks.Callback]:
         z1 = Observation(self.expected_observation(some))
         return self.m2.training_callbacks(z1)

@@ -2,7 +2,7 @@
 
 import contextlib
 import math
-import warnings
+import numbers
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,12 +11,15 @@ import tensorflow as tf
 
 from keras_dgm import checks
 from keras_dgm.data import batches
-from keras_dgm.training.facts import DataFacts, labels_of
+from keras_dgm.training.facts import DataFacts, Tally, labels_of
 from keras_dgm.training.observation import Observation
-from keras_dgm.training.stream import DATASETS, Stream
+from keras_dgm.training.stream import DATASETS, Stream, parts_of
 
 # Examples that are observed at a time, and that a class sum is judged by.
 PART = 2000
+# What of `fit` may be 0; the other numbers of steps and examples are 1 at least, or None.
+FROM_ZERO = ("epochs", "initial_epoch", "labels_first")
+HELD_OUT = "`validation_data` must be (x,), (x, y), (x, y, sample_weight) or a dataset of these"
 
 
 def of(
@@ -45,15 +48,42 @@ def of(
     return Stream(model, x, steps)
 
 
-def size_of_batch(batch_size: int | None, argument: str = "batch_size") -> int:
-    """A size of batches that a caller asked for; None: 32.
+def held_out(model: Any, data: Any, steps: int | None) -> "Arrays | Stream":
+    """`validation_data`, as `of` has it.
 
     Raises:
-        ValueError: if it is no positive integer.
+        ValueError: naming the argument, the rule and the value received.
     """
-    return checks.check_positive_integer(
-        32 if batch_size is None else batch_size, argument=argument
-    )
+    x, y, sample_weight = parts_of(data, HELD_OUT)
+    with refusals_of("validation_data"):
+        return of(model, x, y, sample_weight, steps)
+
+
+@contextlib.contextmanager
+def refusals_of(argument: str) -> Iterator[None]:
+    """A context in which what is refused is said to be a part of this argument."""
+    try:
+        yield
+    except ValueError as error:
+        raise ValueError(f"in `{argument}`, {error}") from error
+
+
+def check_counts(**counts: Any) -> None:
+    """Check how many steps, epochs or examples a caller asked for, by the arguments' names.
+
+    Raises:
+        ValueError: if one is no integer, or too low.
+    """
+    for argument, count in counts.items():
+        if argument in FROM_ZERO:
+            checks.check_seed(count, argument=argument)
+        elif count is not None:
+            checks.check_positive_integer(count, argument=argument)
+
+
+def size_of_batch(batch_size: int | None) -> int:
+    """A size of batches that a caller asked for; None: 32."""
+    return 32 if batch_size is None else batch_size
 
 
 class Arrays:
@@ -91,8 +121,8 @@ class Arrays:
         Raises:
             ValueError: if there is nothing on one side.
         """
-        if not 0 < fraction < 1:
-            raise ValueError(f"`validation_split` must lie between 0 and 1, got {fraction}")
+        if not (isinstance(fraction, numbers.Real) and 0 < fraction < 1):
+            raise ValueError(f"`validation_split` must lie between 0 and 1, got {fraction!r}")
         at = math.floor(len(self.x) * (1 - fraction))
         if at == 0:
             raise ValueError(
@@ -122,6 +152,13 @@ class Arrays:
     def facts(self, num_classes: int) -> DataFacts:
         """How many examples and labels there are."""
         return DataFacts.of([labels_of(self.x, self.y)], num_classes)
+
+    @property
+    def tally(self) -> Tally:
+        """What means over the data are taken over."""
+        tally = Tally(self.model.num_classes)
+        tally.add(self.x, self.y, self.sample_weight)
+        return tally
 
     def observations(self) -> Iterator[Observation]:
         """What the model observes, in parts."""
@@ -173,7 +210,6 @@ class Arrays:
             )
         weights = self.sample_weight
         if labels_per_batch is not None:
-            checks.check_positive_integer(labels_per_batch, argument="labels_per_batch")
             if self.labeled.mean() * batch_size >= labels_per_batch:
                 labels_per_batch = None
             else:
@@ -215,7 +251,9 @@ class Arrays:
         """How many passes over the data `steps` batches are."""
         return steps // math.ceil(len(self.x) / size_of_batch(batch_size))
 
-    def evaluation(self, batch_size: int | None, default: int | None = None) -> tf.data.Dataset:
+    def evaluation(
+        self, batch_size: int | None, default: int | None = None, argument: str = "batch_size"
+    ) -> tf.data.Dataset:
         """Batches in the order of the arrays; of `default` examples where no size is given."""
         batch_size = size_of_batch(default if batch_size is None else batch_size)
         return batches.evaluation_batches(self._tensors(self.sample_weight), batch_size)
@@ -227,15 +265,6 @@ class Arrays:
 
     def check(self) -> None:
         """Nothing, for the same reason."""
-
-    def warn_without_labels(self, argument: str) -> None:
-        """Warn where nothing can be said of the classes, which would be a mean over nothing."""
-        if self.model.num_classes and not self.labeled.any():
-            warnings.warn(
-                f"`{argument}` holds no labelled example: no classification loss and no metric of "
-                "it is reported; `validation_split` takes the last examples",
-                stacklevel=4,
-            )
 
     def _tensors(self, sample_weight: Any) -> tuple[Any, ...]:
         """The parts of a batch up to the last that there is: Keras cannot distribute a None."""

@@ -2,7 +2,8 @@
 
 import dataclasses
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -53,6 +54,55 @@ class DataFacts:
                 "these",
                 stacklevel=4,
             )
+
+
+class Tally:
+    """What the means over some data are taken over: its examples and labels of a weight above 0.
+
+    Args:
+        num_classes: K; None of a model without classes.
+    """
+
+    def __init__(self, num_classes: int | None):
+        self.examples = 0
+        self.weighed = 0
+        self.labels = np.zeros(num_classes or 0, int)
+
+    def add(self, x: np.ndarray, y: Any = None, sample_weight: Any = None) -> None:
+        """Count examples [B, ...], with their labels and weights where there are any."""
+        weighed = np.ones(len(x), bool) if sample_weight is None else sample_weight > 0
+        self.examples += len(x)
+        self.weighed += int(weighed.sum())
+        if len(self.labels):
+            y = labels_of(x, y)[weighed]
+            self.labels += np.bincount(y[y >= 0], minlength=len(self.labels))
+
+    def warn(self, argument: str, unseen: Sequence[int]) -> None:
+        """Warn of means over nothing, and of labels that q(y|x) cannot be measured by.
+
+        Args:
+            argument: what the data was given as.
+            unseen: the classes that had no label in training.
+        """
+        lost = ", ".join(f"{self.labels[k]} of class {k}" for k in unseen if self.labels[k])
+        if not self.examples:  # They were read where nobody counts, by processes of a `PyDataset`.
+            return
+        if not self.weighed:
+            message = "has sample weights of 0 alone: no mean over it is reported, its loss is NaN"
+        elif len(self.labels) and not self.labels.any():
+            weight = " with a sample weight above 0" if self.weighed < self.examples else ""
+            message = (
+                f"holds no labelled example{weight}: no classification loss and no metric of it is "
+                "reported; `validation_split` takes the last examples"
+            )
+        elif lost:
+            message = (
+                f"holds labels of classes that had none in training, {lost}: q(y|x) is 0 there, "
+                "so that the classification loss leaves them out; to other metrics they are errors"
+            )
+        else:
+            return
+        warnings.warn(f"`{argument}` {message}", stacklevel=4)
 
 
 def labels_of(x: np.ndarray, y: np.ndarray | None) -> np.ndarray:

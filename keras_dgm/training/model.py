@@ -1,5 +1,7 @@
 """A Keras model that has a training step, batches and facts of its data."""
 
+import math
+from collections.abc import Iterable
 from typing import Any
 
 import keras
@@ -7,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from keras_dgm.training import batches, finite
+from keras_dgm.training import batches, finite, means
 from keras_dgm.training import metrics as class_metrics
 from keras_dgm.training.callbacks import CountEpochs, StopNotFinite
 from keras_dgm.training.facts import DataFacts
@@ -75,9 +77,13 @@ class TrainableModel(keras.Model):
             f"`class_weight` must be None: {self.title} models no classes, got {class_weight!r}"
         )
 
-    def fit_labels(self, data: Any, steps: int, batch_size: int | None, seed: int) -> None:
-        """Train on the labelled examples of `data` alone; a model without classes refuses."""
+    def labeled_part(self, data: Any, steps: int) -> Any:
+        """The labelled examples of `data`, for so many steps; a model without classes refuses."""
         raise ValueError(f"`labels_first` must be 0: {self.title} models no classes, got {steps}")
+
+    def fit_labels(self, labeled: Any, batch_size: int | None, seed: int) -> None:
+        """Train on what `labeled_part` returned."""
+        raise NotImplementedError
 
     def check_observation(self, observation: Observation) -> None:
         """Refuse what cannot be modelled of what was observed of checked data."""
@@ -224,42 +230,55 @@ class TrainableModel(keras.Model):
                 range of the batch.
         """
         self._assert_compile_called("fit")
-        batches.size_of_batch(batch_size)
-        batches.size_of_batch(validation_batch_size, "validation_batch_size")
+        batches.check_counts(
+            batch_size=batch_size,
+            epochs=epochs,
+            initial_epoch=initial_epoch,
+            steps_per_epoch=steps_per_epoch,
+            validation_steps=validation_steps,
+            validation_batch_size=validation_batch_size,
+            validation_freq=None if isinstance(validation_freq, list) else validation_freq,
+            labels_first=labels_first,
+            labels_per_batch=labels_per_batch,
+        )
         if class_weight is not None:
             sample_weight = self.weigh_classes(class_weight, y, sample_weight)
         train = batches.of(self, x, y, sample_weight, steps_per_epoch)
-        held_out = None
+        held_out = evaluation = labeled = None
         if validation_data is not None:
-            x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(validation_data)
-            held_out = batches.of(self, x, y, sample_weight, validation_steps)
-            held_out.check()
+            held_out = batches.held_out(self, validation_data, validation_steps)
         elif validation_split:
             train, held_out = train.split(validation_split)
-        self.learn_facts(train)
-        self._build_once(train.input_shape)
         # A second `fit` goes on with fresh orders; one that resumes repeats those it missed.
         steps = int(steps_taken(self.optimizer))
         seen = 0 if initial_epoch else train.epochs_of(steps, batch_size)
         epoch = tf.Variable(initial_epoch + seen, dtype=tf.int64, trainable=False)
-        own = [
-            StopNotFinite(),
-            *self.training_callbacks(train.some()),
-            CountEpochs(epoch, seen),
-        ]
         seed = int(self.seed_generator.state.numpy()[0])
-        evaluation = None
-        if held_out is not None:
-            held_out.warn_without_labels("validation_data")
-            evaluation = held_out.evaluation(validation_batch_size, default=batch_size)
         first = initial_epoch * (steps_per_epoch or 0) if initial_epoch else steps
         of_order = epoch if steps_per_epoch is None else 0
         training = train.training(batch_size, seed, of_order, shuffle, first, labels_per_batch)
         if labels_first:
             # One kind of batches, one compiled step.
-            if labels_per_batch is not None:
-                train = train.weighted()
-            self.fit_labels(train, labels_first, batch_size, seed)
+            whole = train if labels_per_batch is None else train.weighted()
+            labeled = self.labeled_part(whole, labels_first)
+        if held_out is not None:
+            argument = "validation_batch_size"
+            evaluation = held_out.evaluation(validation_batch_size, batch_size, argument)
+            with batches.refusals_of("validation_data"):
+                held_out.check()
+        # From here on nothing is refused but what shows when the data is read.
+        self.learn_facts(train)
+        self._warn_of_means(train, "x")
+        if held_out is not None:
+            self._warn_of_means(held_out, "validation_data")
+        self._build_once(train.input_shape)
+        own = [
+            StopNotFinite(),
+            *self.training_callbacks(train.some()),
+            CountEpochs(epoch, seen),
+        ]
+        if labeled is not None:
+            self.fit_labels(labeled, batch_size, seed)
         return super().fit(
             training,
             epochs=epochs,
@@ -290,17 +309,20 @@ class TrainableModel(keras.Model):
 
         Labelled examples enter with -L(x, y), the others with -U(x), and the cross-entropy with its
         mean over all that are labelled: `loss` is that of the data, however it is cut into batches.
+        A mean over nothing, as of `accuracy` without labels, is NaN in a list, whose places are
+        those of `metrics_names`, and is left out of a dict.
         """
         options = {"verbose": verbose, "steps": steps, "callbacks": callbacks, **kwargs}
         if kwargs:  # As `fit` calls it, the data has been taken care of.
             return super().evaluate(x, return_dict=return_dict, **options)
-        batches.size_of_batch(batch_size)
+        batches.check_counts(batch_size=batch_size, steps=steps)
         data = batches.of(self, x, y, sample_weight, steps)
-        data.warn_without_labels("x")
-        if not self.built:
-            self._build_once(data.input_shape)
         with data.watched(batch_size) as watched:
-            return super().evaluate(watched, return_dict=return_dict, **options)
+            if not self.built:
+                self._build_once(data.input_shape)
+            found = super().evaluate(watched, return_dict=return_dict, **options)
+        self._warn_of_means(data, "x")
+        return found
 
     def predict(
         self,
@@ -311,6 +333,7 @@ class TrainableModel(keras.Model):
         callbacks: Any = None,
     ) -> Any:
         """As `keras.Model.predict`; arrays and the batches of datasets are checked as by `fit`."""
+        batches.check_counts(batch_size=batch_size, steps=steps)
         size = batches.size_of_batch(batch_size)
         options = {"verbose": verbose, "steps": steps, "callbacks": callbacks}
         if not isinstance(x, DATASETS):
@@ -336,10 +359,16 @@ class TrainableModel(keras.Model):
         self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False
     ) -> Any:
         """As `keras.Model.test_on_batch`; the arrays are checked as by `fit`."""
-        return super().test_on_batch(*self.check_data(x, y, sample_weight), return_dict=return_dict)
+        data = self.check_data(x, y, sample_weight)
+        return self._returned(super().test_on_batch(*data, return_dict=True), return_dict)
 
     def train_on_batch(
-        self, x: Any, y: Any = None, sample_weight: Any = None, *args: Any, **kwargs: Any
+        self,
+        x: Any,
+        y: Any = None,
+        sample_weight: Any = None,
+        class_weight: Any = None,
+        return_dict: bool = False,
     ) -> Any:
         """A step, as `keras.Model.train_on_batch`, on a batch of the data that `fit` has seen.
 
@@ -350,8 +379,10 @@ class TrainableModel(keras.Model):
             raise ValueError(
                 "`train_on_batch` must follow `fit`, which counts the examples and their labels"
             )
+        if class_weight is not None:
+            sample_weight = self.weigh_classes(class_weight, y, sample_weight)
         data = self.check_data(x, y, sample_weight)
-        return super().train_on_batch(*data, *args, **kwargs)
+        return self._returned(super().train_on_batch(*data, return_dict=True), return_dict)
 
     def train_step(self, data: Any) -> dict[str, tf.Tensor]:
         self.step.train(data)
@@ -376,10 +407,50 @@ class TrainableModel(keras.Model):
         self.trackers["reconstruction"].update_state(output.bound.reconstruction, sample_weight)
         self.trackers["kl"].update_state(output.bound.kl, sample_weight)
 
+    @property
+    def metrics_names(self) -> list[str]:
+        """What `evaluate` reports, in the order of its list; the metrics of `compile` by name."""
+        asked = self._compile_metrics
+        parts = [m.metrics if m is asked else [m] for m in self.metrics]
+        return [metric.name for some in parts for metric in some]
+
+    def means_over(self, names: Iterable[str]) -> dict[str, keras.metrics.Mean]:
+        """For what is reported by these names, a mean with the same weights."""
+        return {name: self.trackers[name] for name in names if name in self.trackers}
+
+    def get_metrics_result(self) -> dict[str, tf.Tensor]:
+        """What is reported so far; a mean over nothing is NaN."""
+        logs = super().get_metrics_result()
+        weights = {name: mean.count for name, mean in self.means_over(logs).items()}
+        return {**logs, **{name: means.or_nan(logs[name], weights[name]) for name in weights}}
+
+    def without_empty_means(self, logs: dict[str, Any]) -> dict[str, Any]:
+        """Logs without the means over nothing; `loss`, which Keras needs, is NaN then."""
+        over = self.means_over(logs)
+        logs = {k: v for k, v in logs.items() if k not in over or not means.is_empty(over[k])}
+        is_loss_empty = "loss" in logs and means.is_empty(self.trackers["elbo"])
+        return {**logs, "loss": math.nan} if is_loss_empty else logs
+
     def _get_metrics_result_or_logs(self, logs: Any) -> Any:
-        if not over_workers(self.distribute_strategy):
-            return super()._get_metrics_result_or_logs(logs)
-        return self.get_metrics_result()
+        if over_workers(self.distribute_strategy):
+            logs = self.get_metrics_result()
+        else:
+            logs = super()._get_metrics_result_or_logs(logs)
+        return self.without_empty_means(logs)
+
+    def _flatten_metrics_in_order(self, logs: dict[str, Any]) -> Any:
+        return super()._flatten_metrics_in_order(
+            {**dict.fromkeys(self.metrics_names, math.nan), **logs}
+        )
+
+    def _returned(self, logs: dict[str, Any], return_dict: bool) -> Any:
+        """The logs of one batch as a dict or a list."""
+        logs = self.without_empty_means(logs)
+        return logs if return_dict else self._flatten_metrics_in_order(logs)
+
+    def _warn_of_means(self, data: Any, argument: str) -> None:
+        """Warn where a mean over these data is over nothing, or leaves labels out."""
+        data.tally.warn(argument, [] if self.facts is None else self.facts.unseen_classes)
 
     def _maybe_symbolic_build(self, iterator: Any = None, data_batch: Any = None) -> None:
         if iterator is not None and over_workers(self.distribute_strategy):

@@ -9,7 +9,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_dgm.training.facts import DataFacts, labels_of
+from keras_dgm.training.facts import DataFacts, Tally, labels_of
 from keras_dgm.training.observation import Observation
 
 DATASETS = (tf.data.Dataset, keras.utils.PyDataset)
@@ -36,11 +36,12 @@ class Stream:
         self.check_batch = check or model.check_data
         self.dataset = in_tensors(dataset, self.check_batch)
         self.steps = steps
+        self.tally = Tally(model.num_classes)
 
     @property
     def input_shape(self) -> tuple[int | None, ...]:
         """Of a batch."""
-        x, _ = next(self._checked())
+        x, *_ = next(self._checked())
         return (None, *x.shape[1:])
 
     def split(self, fraction: float) -> Any:
@@ -62,16 +63,17 @@ class Stream:
 
     def facts(self, num_classes: int) -> DataFacts:
         """How many examples and labels there are: the data is read, and checked, once."""
-        return DataFacts.of((labels_of(x, y) for x, y in self._checked()), num_classes)
+        return DataFacts.of(self._counted(), num_classes)
 
     def check(self) -> None:
-        """Read all batches, and refuse one that the model cannot take."""
-        for _ in self._checked():
+        """Read and count all batches; refuse one that the model cannot take, or to be read once."""
+        for _ in self._counted():
             pass
+        next(self._checked())
 
     def observations(self) -> Iterator[Observation]:
         """What the model observes, batch by batch."""
-        return (self.model.observe(x) for x, _ in self._checked())
+        return (self.model.observe(x) for x, *_ in self._checked())
 
     def some(self) -> Observation:
         """Of the first batch."""
@@ -98,7 +100,9 @@ class Stream:
         """None that anything depends on."""
         return 0
 
-    def evaluation(self, batch_size: int | None, default: int | None = None) -> Any:
+    def evaluation(
+        self, batch_size: int | None, default: int | None = None, argument: str = "batch_size"
+    ) -> Any:
         """The dataset as it is.
 
         Raises:
@@ -106,34 +110,51 @@ class Stream:
         """
         if batch_size is not None:
             raise ValueError(
-                f"`batch_size` must be None with a dataset, which has batches, got {batch_size}"
+                f"`{argument}` must be None with a dataset, which has batches, got {batch_size}"
             )
         return self.dataset
 
     @contextlib.contextmanager
     def watched(self, batch_size: int | None) -> Iterator[Any]:
-        """The dataset, whose batches are checked as they are read.
+        """The dataset, whose batches are checked and counted as they are read.
 
         Raises:
             ValueError: if a size of batches is given, or a batch is not what the model takes.
         """
         self._length()
-        watched = Watched(self.evaluation(batch_size), self.check_batch)
+        self.tally = Tally(self.model.num_classes)
+        watched = Watched(self.evaluation(batch_size), self._count)
         with watched.refusals():
             yield watched.dataset
 
-    def warn_without_labels(self, argument: str) -> None:
-        """Nothing: what a dataset holds is known once it has been read."""
+    def _count(self, *parts: Any) -> Any:
+        """What `check_batch` makes of a batch, which is counted."""
+        parts = self.check_batch(*parts)
+        self.tally.add(*parts)
+        return parts
 
-    def _checked(self) -> Iterator[tuple[np.ndarray, np.ndarray | None]]:
-        """Batches (x, y): all of them, or `steps` where nobody knows how many.
+    def _counted(self) -> Iterator[np.ndarray]:
+        """The labels [B] of all batches, which are counted."""
+        self.tally = Tally(self.model.num_classes)
+        for x, y, sample_weight in self._checked():
+            self.tally.add(x, y, sample_weight)
+            yield labels_of(x, y)
+
+    def _checked(self) -> Iterator[tuple[np.ndarray, Any, Any]]:
+        """Batches (x, y, sample_weight): all, or `steps` where nobody knows how many.
 
         Raises:
-            ValueError: if there is no end, or a batch is not what the model takes.
+            ValueError: if there is none, or no end, or a batch is not what the model takes.
         """
+        is_empty = True
         for batch in self._batches():
-            x, y, _ = self.model.check_data(*keras.utils.unpack_x_y_sample_weight(batch))
-            yield x, y
+            is_empty = False
+            yield self.model.check_data(*parts_of(batch))
+        if is_empty:
+            raise ValueError(
+                "`x` must hold a batch each time it is read, which is more than once, got none: "
+                "the generator of a dataset has to start anew"
+            )
 
     def _batches(self) -> Any:
         length = self._length()
@@ -163,6 +184,17 @@ class Stream:
         return length
 
 
+def parts_of(batch: Any, rule: str = BATCHES) -> tuple[Any, Any, Any]:
+    """x, y and sample_weight of a batch, None where it has none.
+
+    Raises:
+        ValueError: if it has other parts, with the rule.
+    """
+    if isinstance(batch, (list, tuple)) and len(batch) not in (1, 2, 3):
+        raise ValueError(f"{rule}, got {len(batch)} parts")
+    return keras.utils.unpack_x_y_sample_weight(batch)
+
+
 def in_tensors(dataset: Any, check: Callable[..., Any]) -> Any:
     """A dataset of batches, sparse ones made dense.
 
@@ -182,9 +214,13 @@ def in_tensors(dataset: Any, check: Callable[..., Any]) -> Any:
             f"{BATCHES}, got one of dicts with the keys {', '.join(map(repr, spec))}: "
             f"dataset.map(lambda d: ({names})) makes tuples of them"
         )
-    x, y, _ = keras.utils.unpack_x_y_sample_weight(spec)
-    if isinstance(x, (Mapping, list, tuple)):
-        raise ValueError(f"{BATCHES}, got one whose x has {len(x)} parts: join them into one array")
+    x, y, sample_weight = parts_of(spec)
+    for name, part in {"x": x, "y": y, "sample_weight": sample_weight}.items():
+        if isinstance(part, (Mapping, list, tuple)):
+            remedy = "join them into" if name == "x" else "give"
+            raise ValueError(
+                f"{BATCHES}, got one whose {name} has {len(part)} parts: {remedy} one array"
+            )
     if any(isinstance(part, tf.RaggedTensorSpec) for part in (x, y)):
         raise ValueError(
             f"{BATCHES}, got one of ragged tensors: map their `to_tensor()`, which pads the rows"
@@ -273,7 +309,7 @@ class CheckedBatches(keras.utils.PyDataset):
 
     def __getitem__(self, index: int) -> Any:
         batch = self.of[index]
-        parts = self.check(*keras.utils.unpack_x_y_sample_weight(batch))
+        parts = self.check(*parts_of(batch))
         return keras.utils.pack_x_y_sample_weight(*parts)
 
     def on_epoch_begin(self) -> None:

@@ -136,7 +136,10 @@ def test_gaussian_data_need_not_lie_in_the_unit_interval():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"class_weight": {K: 2.0}}, r"`class_weight` must have keys from 0 to 2, got \[3\]"),
+        (
+            {"class_weight": {K: 2.0}},
+            r"`class_weight` must have integer keys from 0 to 2, got \[3\]",
+        ),
         ({"validation_split": 1.5}, "`validation_split` must lie between 0 and 1, got 1.5"),
         ({"validation_split": 0.99}, "`validation_split` must leave an example to train on"),
     ],

@@ -31,7 +31,7 @@ def test_the_labels_alone_are_seen_first():
         model.sample_observation = lambda observation, training=True: observation.location
         data = builders.batches_of(model, x[rows], y[rows])
         model.learn_facts(data)
-        model.fit_labels(data, steps=3, batch_size=9, seed=0)
+        model.fit_labels(model.labeled_part(data, steps=3), batch_size=9, seed=0)
         found.append(builders.weights(model))
 
     for first, second in zip(*found, strict=True):
@@ -92,7 +92,7 @@ def test_weights_of_classes_are_those_of_their_examples():
 def test_bad_weights_of_classes():
     x, y = builders.examples()
 
-    with pytest.raises(ValueError, match="`class_weight` must have keys from 0 to 2"):
+    with pytest.raises(ValueError, match="`class_weight` must have integer keys from 0 to 2"):
         builders.m2().fit(x, y, class_weight={3: 1.0})
     with pytest.raises(ValueError, match="`class_weight` must be None: M1 models no classes"):
         builders.m1().fit(x, class_weight={0: 1.0})
