@@ -119,25 +119,25 @@ class M2(GenerativeClassifier):
         **kwargs: Any,
     ):
         super().__init__(num_classes, latent_dim, likelihood=likelihood, **kwargs)
-        if not 0 <= alpha < float("inf"):
-            raise ValueError(f"`alpha` must be finite and not negative, got {alpha}")
+        num_classes = self.num_classes
         if class_sum not in ("exact", "adaptive"):
             class_sum = checks.check_positive_integer(class_sum, argument="class_sum")
         self.class_sum = class_sum
         self.summed_classes = class_sum if isinstance(class_sum, int) else num_classes
         self.trunk = trunks.trunk_of(hidden_units, at_least=1)
         self.suits_xla = self.trunk.suits_xla
-        self.alpha = alpha
+        self.alpha = checks.check_number(alpha, argument="alpha")
         if class_prior is not None and not isinstance(class_prior, str):
             class_prior = checks.check_class_prior(class_prior, num_classes=num_classes)
         elif class_prior not in (None, EMPIRICAL):
             raise ValueError(
-                f"`class_prior` must be {EMPIRICAL!r}, None or numbers, got {class_prior!r}"
+                f"`class_prior` must be {EMPIRICAL!r}, None or numbers, got {class_prior!r}; "
+                "`fit(class_weight=)` weighs labelled examples by their class"
             )
         self.class_prior = class_prior
         self.activation = check_activation(activation)
         self.smoothness = Smoothness(adversarial_weight, adversarial_radius, self.variable_dtype)
-        if adversarial_weight:
+        if self.smoothness.weight:
             self.report_adversarial_loss()
         own = {"classifier": classifier, "encoder": encoder, "decoder": decoder}
         for name, network in own.items():

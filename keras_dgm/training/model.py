@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
+from keras_dgm import checks
 from keras_dgm.training import batches, finite
 from keras_dgm.training import metrics as class_metrics
 from keras_dgm.training.callbacks import CountEpochs, StopNotFinite
@@ -42,9 +43,9 @@ class TrainableModel(keras.Model):
 
     def __init__(self, *, weight_prior: bool = False, seed: int | None = None, **kwargs: Any):
         super().__init__(autocast=False, **kwargs)  # A preprocessor sees x as it is.
-        self.weight_prior = weight_prior
-        self.seed = seed
-        self.seed_generator = keras.random.SeedGenerator(seed)
+        self.weight_prior = checks.check_flag(weight_prior, argument="weight_prior")
+        self.seed = None if seed is None else checks.check_seed(seed)
+        self.seed_generator = keras.random.SeedGenerator(self.seed)
         self.facts: DataFacts | None = None
         self.num_examples = tf.Variable(1.0, trainable=False)
         self.failure = finite.first_failure()
