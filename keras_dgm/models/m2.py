@@ -49,7 +49,8 @@ class M2(GenerativeClassifier):
             likeliest classes and one drawn from the others (unbiased); or `"adaptive"`, exact at
             first, then over ever fewer classes as q(y|x) becomes sure of them.
         class_prior: pi, K positive numbers that sum to 1; `"empirical"`: the frequencies of the
-            labels that `fit` sees, one added to each count; None: uniform.
+            labels that `fit` sees, one added to each count; None: uniform. A class of which `fit`
+            sees no label is predicted only where numbers are given.
         activation: of the hidden layers.
         adversarial_weight: weight of virtual adversarial training, KL[q(y|x) || q(y|x + r)] of
             every example, labelled or not, in `loss`; it is no part of the bound. 0: there is none.
@@ -135,6 +136,7 @@ class M2(GenerativeClassifier):
                 "`fit(class_weight=)` weighs labelled examples by their class"
             )
         self.class_prior = class_prior
+        self.predicts_unseen = isinstance(class_prior, tuple)
         self.activation = check_activation(activation)
         self.smoothness = Smoothness(adversarial_weight, adversarial_radius, self.variable_dtype)
         if self.smoothness.weight:
@@ -172,7 +174,7 @@ class M2(GenerativeClassifier):
     # The factors of the model, for observations x [B, W].
 
     def qy_x(self, x: tf.Tensor, training: bool = False) -> Any:
-        """q(y|x); a class that had no label in training has the probability 0."""
+        """q(y|x); a class that had no label in training, nor a prior, has the probability 0."""
         logits = self.classifier(self.view.inputs(x), training=training)
         return distributions.categorical(self.only_seen(logits))
 
@@ -322,7 +324,7 @@ class M2(GenerativeClassifier):
         super().take_facts(facts)
         counts = np.array(facts.label_counts)
         self.labeled_fraction.assign(facts.labeled_fraction)
-        self.never.assign(np.where(counts > 0, 0.0, NEVER))
+        self.never.assign(np.where(self.predicts_unseen | (counts > 0), 0.0, NEVER))
         self._set_prior(counts)
 
     def _set_prior(self, label_counts: np.ndarray) -> None:

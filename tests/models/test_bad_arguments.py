@@ -127,7 +127,7 @@ def test_a_layer_of_two_outputs(make):
 def test_own_networks_that_cannot_be_loaded(layer):
     network = keras.Sequential([layer(), keras.layers.Dense(K)])
 
-    with pytest.raises(ValueError, match=r"`classifier` must be .* saved .* with <.*: decorate a f"):
+    with pytest.raises(ValueError, match=r"`classifier` must be .* saved .* with <.*: decorate"):
         dgm.M2(K, classifier=network)
 
 
@@ -158,7 +158,7 @@ def test_activations_that_can_be_loaded(activation):
     assert callable(dgm.M1.from_config(config).activation)
 
 
-def test_normalization_of_keras_has_an_inverse():
+def test_normalization_of_keras_has_an_inverse(tmp_path):
     x, y = builders.examples()
     scale = keras.layers.Normalization()
     scale.adapt(10 * x + 3)
@@ -166,6 +166,29 @@ def test_normalization_of_keras_has_an_inverse():
     model.fit(10 * x + 3, y, verbose=0)
 
     assert np.abs(model.generate([0, 1, 2]).mean() - (10 * x + 3).mean()) < 10
+    model.save(tmp_path / "model.keras")
+    loaded = keras.models.load_model(tmp_path / "model.keras")
+    np.testing.assert_array_equal(loaded.predict(x, verbose=0), model.predict(x, verbose=0))
+
+
+def test_normalization_that_has_seen_no_data():
+    x, y = builders.examples()
+    model = builders.m2(likelihood="gaussian", preprocessor=keras.layers.Normalization())
+    use = [
+        lambda: model.fit(x, y, verbose=0),
+        lambda: model.predict(x, verbose=0),
+        lambda: model.evaluate(x, y, verbose=0),
+        lambda: model(x),
+        lambda: model.embed(x),
+        model.endpoints,
+    ]
+
+    for entrance in use:
+        with pytest.raises(ValueError, match=r"`adapt` the Normalization layer .* or give it"):
+            entrance()
+
+    given = keras.layers.Normalization(mean=0.0, variance=1.0)
+    builders.m2(likelihood="gaussian", preprocessor=given).predict(x, verbose=0)
 
 
 @pytest.mark.parametrize("name", ["encoder", "decoder"])
