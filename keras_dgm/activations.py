@@ -10,6 +10,10 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+HOW_TO_REGISTER = (
+    "decorate a function of your own with `keras.saving.register_keras_serializable()`"
+)
+
 
 @keras.saving.register_keras_serializable(package="keras_dgm")
 def softplus(x: tf.Tensor) -> tf.Tensor:
@@ -54,15 +58,20 @@ def check_activation(identifier: Any) -> Any:
         raise ValueError(
             f"`activation` must be the name of a Keras activation, or one, got {identifier!r}"
         ) from None
+    if not is_loadable(activation):
+        raise ValueError(
+            "`activation` must be one that a saved model can be loaded with, got "
+            f"{identifier!r}: {HOW_TO_REGISTER}, and give others by their names"
+        )
+    return activation
+
+
+def is_loadable(activation: Any) -> bool:
+    """Whether Keras finds a function, or an activation layer, by what it saves of it."""
     found = None
-    with contextlib.suppress(TypeError, ValueError):
+    # NumPy's functions are an AttributeError.
+    with contextlib.suppress(AttributeError, TypeError, ValueError):
         if getattr(activation, "__name__", "") != "<lambda>":
             config = json.dumps(keras.activations.serialize(activation))
             found = keras.activations.get(json.loads(config))
-    if found is None or (not isinstance(activation, keras.Layer) and found is not activation):
-        raise ValueError(
-            "`activation` must be one that a saved model can be loaded with, got "
-            f"{identifier!r}: decorate a function of your own with "
-            "`keras.saving.register_keras_serializable()`, and give others by their names"
-        )
-    return activation
+    return found is activation or (found is not None and isinstance(activation, keras.Layer))

@@ -10,6 +10,7 @@ import numpy as np
 import tensorflow as tf
 from sklearn.preprocessing import StandardScaler
 
+from keras_dgm import checks
 from keras_dgm.distributions import categorical, tfd
 
 # Where the power iteration starts, in units of the length of r.
@@ -78,11 +79,8 @@ class Smoothness:
     """
 
     def __init__(self, weight: float, radius: float, dtype: Any):
-        if not 0 <= weight < float("inf"):
-            raise ValueError(f"`adversarial_weight` must be finite and not negative, got {weight}")
-        if not 0 < radius < float("inf"):
-            raise ValueError(f"`adversarial_radius` must be positive and finite, got {radius}")
-        self.weight, self.radius = weight, radius
+        self.weight = checks.check_number(weight, argument="adversarial_weight")
+        self.radius = checks.check_number(radius, argument="adversarial_radius", positive=True)
         self.spread = tf.Variable(1.0, trainable=False, dtype=dtype)
 
     def measure(self, parts: Iterable[tf.Tensor]) -> None:

@@ -3,7 +3,9 @@
 Pure NumPy, and one or two passes over the data, so that whole data sets can be checked.
 """
 
+import contextlib
 import math
+import numbers
 import operator
 from collections.abc import Sequence
 from typing import Any
@@ -53,6 +55,31 @@ def check_seed(seed: object, *, argument: str = "seed") -> int:
         ValueError: if `seed` is not an integer of at least 0.
     """
     return _check_integer(seed, 0, argument)
+
+
+def check_number(value: object, *, argument: str, positive: bool = False) -> float:
+    """Returns `value` as a float.
+
+    Raises:
+        ValueError: if `value` is no finite number, is negative, or is 0 where it must be positive.
+    """
+    is_number = isinstance(value, numbers.Real) and not isinstance(value, (bool, np.bool_))
+    number = float(value) if is_number else math.nan  # type: ignore[arg-type]
+    if not (0 < number < math.inf or (number == 0 and not positive)):
+        rule = "positive and finite" if positive else "finite and not negative"
+        raise ValueError(f"`{argument}` must be {rule}, got {shown(value)}")
+    return number
+
+
+def check_flag(value: object, *, argument: str) -> bool:
+    """Returns `value` as a bool.
+
+    Raises:
+        ValueError: if `value` is neither True nor False.
+    """
+    if not isinstance(value, (bool, np.bool_)):
+        raise ValueError(f"`{argument}` must be True or False, got {shown(value)}")
+    return bool(value)
 
 
 def check_features(
@@ -201,11 +228,15 @@ def check_names(names: Sequence[str], *, num_classes: int) -> tuple[str, ...]:
     """Checks the names of the classes and returns them as a tuple.
 
     Raises:
-        ValueError: if they are not K texts.
+        ValueError: if they are not K different texts.
     """
-    found = () if isinstance(names, str) else tuple(names)
-    if len(found) != num_classes or not all(isinstance(name, str) for name in found):
-        raise ValueError(f"`class_names` must be {num_classes} texts, got {names!r}")
+    found: tuple[Any, ...] = ()
+    if not isinstance(names, str):
+        with contextlib.suppress(TypeError):
+            found = tuple(names)
+    texts = {name for name in found if isinstance(name, str)}
+    if not len(texts) == len(found) == num_classes:
+        raise ValueError(f"`class_names` must be {num_classes} different texts, got {names!r}")
     return tuple(str(name) for name in found)
 
 
@@ -215,12 +246,21 @@ def check_class_prior(prior: npt.ArrayLike, *, num_classes: int) -> tuple[float,
     Raises:
         ValueError: if `prior` is not K positive numbers that sum to 1.
     """
-    array = np.asarray(prior, np.float64)
+    array = as_floats(prior)
     if array.shape != (num_classes,) or not (array > 0).all() or not np.isclose(array.sum(), 1):
         raise ValueError(
             f"`class_prior` must be {num_classes} positive numbers that sum to 1, got {prior!r}"
         )
     return tuple(array.tolist())
+
+
+def as_floats(values: Any) -> np.ndarray:
+    """Numbers as float64; a lone NaN where they are none."""
+    with contextlib.suppress(ValueError):
+        array = np.asarray(values)
+        if array.dtype.kind in "buif":
+            return array.astype(np.float64)
+    return np.array(math.nan)
 
 
 def _check_integer(value: object, lowest: int, argument: str) -> int:

@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_dgm.activations import activation_of
+from keras_dgm.activations import HOW_TO_REGISTER, activation_of, is_loadable
 
 PACKAGE = "keras_dgm"
 
@@ -47,7 +47,8 @@ def check_own(network: Any, name: str) -> Any:
 
     Raises:
         ValueError: naming the argument, if it is no Keras layer or model, puts out probabilities
-            instead of logits, has several outputs, or does not say what it puts out.
+            instead of logits, has several outputs, does not say what it puts out, or holds a
+            function that a saved model cannot be loaded with.
     """
     if network is None:
         return None
@@ -68,7 +69,26 @@ def check_own(network: Any, name: str) -> Any:
     outputs = getattr(network, "outputs", None) or [None]
     if len(outputs) > 1:
         raise ValueError(_one_output(name, f"{network.name!r} with {len(outputs)}"))
+    for layer in network._flatten_layers():
+        check_functions(layer, name)
     return network
+
+
+def check_functions(layer: keras.Layer, name: str) -> None:
+    """Refuse a layer of Keras' with a function that a saved model cannot be loaded with.
+
+    Raises:
+        ValueError: naming the network, the layer and the function.
+    """
+    if not type(layer).__module__.startswith("keras."):
+        return  # What a layer of a user's own saves is its own.
+    for attribute in ("activation", "recurrent_activation", "function"):
+        function = getattr(layer, attribute, None)
+        if function is not None and not is_loadable(function):
+            raise ValueError(
+                f"`{name}` must be one that a saved model can be loaded with, got the layer "
+                f"{layer.name!r} with {function!r}: {HOW_TO_REGISTER}"
+            )
 
 
 def _one_output(name: str, received: str) -> str:

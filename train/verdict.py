@@ -71,7 +71,7 @@ def _of_classes(matrix, data):
     """Lines on classes without a label, and on those that are never recognised."""
     labels = np.bincount(data.y_train[data.y_train >= 0], minlength=data.num_classes)
     counts = matrix.sum(axis=1)
-    unseen = np.flatnonzero(labels == 0)
+    unseen = np.flatnonzero((labels == 0) & (matrix.sum(axis=0) == 0))
     missed = np.flatnonzero((labels > 0) & (counts > 0) & (np.diag(matrix) == 0))
     lines = []
     if len(unseen):

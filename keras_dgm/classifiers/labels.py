@@ -9,6 +9,7 @@ import numpy.typing as npt
 from sklearn.exceptions import DataConversionWarning
 from sklearn.utils import _safe_indexing
 
+from keras_dgm import checks
 from keras_dgm.labels import UNKNOWN, as_array, known, plain
 
 
@@ -27,7 +28,7 @@ def encode(y: npt.ArrayLike, length: int) -> tuple[np.ndarray, np.ndarray]:
             the text "-1", or has fewer than two classes.
     """
     check_given(y)
-    if np.asarray(y, object).ndim == 2:
+    if np.shape(y)[1:] == (1,):
         warnings.warn(
             "A column-vector y was passed when a 1d array was expected: `y.ravel()` makes one",
             DataConversionWarning,
@@ -70,15 +71,23 @@ def accuracy(predict: Callable, X: Any, y: npt.ArrayLike, sample_weight: Any = N
         sample_weight: [N], or None.
 
     Raises:
-        ValueError: if no row has a label, or labels are texts where those of `predict` are not.
+        ValueError: if no row has a label, or a weight; weights are of another length; or labels are
+            texts where those of `predict` are not.
     """
     check_given(y)
     labels = as_array(y)
     rows = known(labels)
     if not rows.any():
         raise ValueError(f"`y` must hold a label, got {UNKNOWN} throughout")
+    weights = None
+    if sample_weight is not None:
+        weights = checks.check_weights(sample_weight, argument="sample_weight", length=len(rows))
+        weights = weights[rows]
+        if not weights.any():
+            raise ValueError(
+                "`sample_weight` must be positive for a row with a label, got 0 throughout"
+            )
     labels, predicted = plain(labels[rows]), predict(_safe_indexing(X, np.flatnonzero(rows)))
     if (labels.dtype.kind == "U") != (predicted.dtype.kind == "U"):
         raise ValueError(f"`y` must hold labels as `fit` has seen them, got {labels.tolist()[0]!r}")
-    weights = None if sample_weight is None else np.asarray(sample_weight)[rows]
     return float(np.average(predicted == labels, weights=weights))

@@ -1,8 +1,5 @@
 """The transductive support vector machine, as a scikit-learn estimator."""
 
-import math
-import numbers
-
 import numpy as np
 from scipy.special import softmax
 from sklearn.base import BaseEstimator, ClassifierMixin
@@ -185,7 +182,7 @@ class TransductiveSVM(ClassifierMixin, BaseEstimator):
     def _checked_balance(self, num_unlabeled):
         if self.class_balance is None:
             return None
-        balance, K = np.asarray(self.class_balance, np.float64), len(self.classes_)
+        balance, K = checks.as_floats(self.class_balance), len(self.classes_)
         if balance.shape != (K,) or not (np.all(balance >= 0) and np.isclose(balance.sum(), 1)):
             raise ValueError(
                 f"`class_balance` must be {K} proportions, one of each class, that sum to 1, got "
@@ -196,18 +193,11 @@ class TransductiveSVM(ClassifierMixin, BaseEstimator):
         return balance
 
     def _check_arguments(self):
-        _check_weight(self.C, argument="C", positive=True)
-        _check_weight(self.C_unlabeled, argument="C_unlabeled")
+        checks.check_number(self.C, argument="C", positive=True)
+        checks.check_number(self.C_unlabeled, argument="C_unlabeled")
         if self.kernel not in KERNELS:
             raise ValueError(f"`kernel` must be one of {KERNELS}, got {self.kernel!r}")
         if self.gamma != "scale":
-            _check_weight(self.gamma, argument="gamma", positive=True)
+            checks.check_number(self.gamma, argument="gamma", positive=True)
         for argument in ("n_components", "n_stages", "max_iter"):
             checks.check_positive_integer(getattr(self, argument), argument=argument)
-
-
-def _check_weight(value, *, argument, positive=False):
-    number = float(value) if isinstance(value, numbers.Real) else math.nan
-    if not (0 < number < math.inf or (number == 0 and not positive)):
-        rule = "positive and finite" if positive else "finite and not negative"
-        raise ValueError(f"`{argument}` must be {rule}, got {checks.shown(value)}")

@@ -1,5 +1,6 @@
 """What every model is: a trainable Keras model of x, which can be asked, deployed and saved."""
 
+import itertools
 import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -22,7 +23,7 @@ from keras_dgm.training.observation import Observation
 from keras_dgm.training.step import StepOutput
 from keras_dgm.trunks import Convolutional
 
-# Of a layer of a saved model: 4 GiB.
+# Of the layers of a saved model's network: 4 GiB.
 MOST_WEIGHTS = 2**30
 
 
@@ -60,12 +61,13 @@ class DeepGenerativeModel(TrainableModel):
         preprocessor: keras.layers.Layer | None = None,
         **kwargs: Any,
     ):
+        check_dtype(kwargs.get("dtype"))
         super().__init__(**kwargs)
         self.latent_dim = checks.check_positive_integer(latent_dim, argument="latent_dim")
         self.likelihood = likelihoods.get(likelihood)
-        self.missing = missing
+        self.missing = checks.check_flag(missing, argument="missing")
         self.preprocessor = preprocessor
-        self.view = View(self.likelihood, preprocessor, missing)
+        self.view = View(self.likelihood, preprocessor, self.missing)
         self.score = Score(self)
 
     # What a subclass defines.
@@ -315,7 +317,7 @@ class DeepGenerativeModel(TrainableModel):
         """The model of a config.
 
         Raises:
-            ValueError: as the constructor, or if a layer would have more than `MOST_WEIGHTS`.
+            ValueError: as the constructor, or if its layers would have more than `MOST_WEIGHTS`.
         """
         check_sizes(*widths_of(config))
         return cls(**{name: deserialize(value) for name, value in config.items()})
@@ -336,9 +338,28 @@ def registered(name: Any) -> type[DeepGenerativeModel]:
     return found
 
 
+def check_dtype(dtype: Any) -> None:
+    """Refuse a precision in which a model has no weights.
+
+    Raises:
+        ValueError: if `dtype`, or Keras' own where it is None, is another than those it names.
+    """
+    try:
+        policy = keras.dtype_policies.get(dtype)
+    except (TypeError, ValueError):
+        policy = None
+    if policy is None or policy.variable_dtype not in ("float32", "float64"):
+        raise ValueError(
+            "`dtype` must be 'float32', 'float64', 'mixed_float16' or 'mixed_bfloat16', got "
+            f"{policy.name if dtype is None and policy else dtype!r}"
+        )
+
+
 def widths_of(config: dict[str, Any]) -> list[int]:
     """The sizes in a model's config that its layers have."""
-    named = [config.get(name) for name in ("num_classes", "latent_dim", "auxiliary_dim")]
+    named = [
+        config.get(name) for name in ("num_classes", "latent_dim", "auxiliary_dim", "num_samples")
+    ]
     hidden = deserialize(config.get("hidden_units"))
     if isinstance(hidden, Convolutional):
         hidden = hidden.sizes
@@ -350,13 +371,14 @@ def check_sizes(*sizes: int) -> None:
     """Refuse layers that no saved model has, before they take memory.
 
     Raises:
-        ValueError: if a layer between two of these sizes has too many weights.
+        ValueError: if layers between these sizes have too many weights.
     """
-    wide, next_wide = sorted([1, 1, *sizes])[-2:]
-    if wide * next_wide > MOST_WEIGHTS:
+    ordered = sorted([1, 1, *sizes], reverse=True)
+    weights = sum(wide * next_wide for wide, next_wide in itertools.pairwise(ordered))
+    if weights > MOST_WEIGHTS:
         raise ValueError(
             f"the config of a saved model must have layers of at most {MOST_WEIGHTS} weights, got "
-            f"one of {wide} x {next_wide}"
+            f"sizes of {', '.join(map(str, ordered[:3]))}, ...: {weights} weights"
         )
 
 

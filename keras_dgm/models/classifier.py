@@ -51,11 +51,11 @@ class GenerativeClassifier(DeepGenerativeModel):
         **kwargs: Any,
     ):
         super().__init__(latent_dim, likelihood=likelihood, **kwargs)
-        if checks.check_positive_integer(num_classes, argument="num_classes") < 2:
+        self.num_classes = checks.check_positive_integer(num_classes, argument="num_classes")
+        if self.num_classes < 2:
             raise ValueError(f"`num_classes` must be at least 2, got {num_classes}")
-        self.num_classes = num_classes
         if class_names is not None:
-            self.class_names = checks.check_names(class_names, num_classes=num_classes)
+            self.class_names = checks.check_names(class_names, num_classes=self.num_classes)
         self.labeled_loss_tracker = keras.metrics.Mean(name="labeled_loss")
 
     def report_adversarial_loss(self) -> None:

@@ -125,10 +125,12 @@ class M1(Autoencoder):
         kl_weight = self.kl_weight if training else 1.0
         if self.num_samples == 1:
             bound = self.elbo(x, noise, training)
-            return StepOutput(loss=-bound.annealed(kl_weight), bound=bound)
-        log_w = self.log_weights(x, noise, training)
-        loss = -bounds.log_mean_exp(log_w.annealed(kl_weight))
-        return StepOutput(loss, bounds.importance_weighted_bound(log_w))
+            loss = -bound.annealed(kl_weight)
+        else:
+            log_w = self.log_weights(x, noise, training)
+            bound = bounds.importance_weighted_bound(log_w)
+            loss = -bounds.log_mean_exp(log_w.annealed(kl_weight))
+        return StepOutput(loss, bound, left_out=-bound.elbo - loss)
 
     # Data.
 

@@ -49,7 +49,8 @@ class M2(GenerativeClassifier):
             likeliest classes and one drawn from the others (unbiased); or `"adaptive"`, exact at
             first, then over ever fewer classes as q(y|x) becomes sure of them.
         class_prior: pi, K positive numbers that sum to 1; `"empirical"`: the frequencies of the
-            labels that `fit` sees, one added to each count; None: uniform.
+            labels that `fit` sees, one added to each count; None: uniform. A class of which `fit`
+            sees no label is predicted only where numbers are given.
         activation: of the hidden layers.
         adversarial_weight: weight of virtual adversarial training, KL[q(y|x) || q(y|x + r)] of
             every example, labelled or not, in `loss`; it is no part of the bound. 0: there is none.
@@ -119,25 +120,26 @@ class M2(GenerativeClassifier):
         **kwargs: Any,
     ):
         super().__init__(num_classes, latent_dim, likelihood=likelihood, **kwargs)
-        if not 0 <= alpha < float("inf"):
-            raise ValueError(f"`alpha` must be finite and not negative, got {alpha}")
+        num_classes = self.num_classes
         if class_sum not in ("exact", "adaptive"):
             class_sum = checks.check_positive_integer(class_sum, argument="class_sum")
         self.class_sum = class_sum
         self.summed_classes = class_sum if isinstance(class_sum, int) else num_classes
         self.trunk = trunks.trunk_of(hidden_units, at_least=1)
         self.suits_xla = self.trunk.suits_xla
-        self.alpha = alpha
+        self.alpha = checks.check_number(alpha, argument="alpha")
         if class_prior is not None and not isinstance(class_prior, str):
             class_prior = checks.check_class_prior(class_prior, num_classes=num_classes)
         elif class_prior not in (None, EMPIRICAL):
             raise ValueError(
-                f"`class_prior` must be {EMPIRICAL!r}, None or numbers, got {class_prior!r}"
+                f"`class_prior` must be {EMPIRICAL!r}, None or numbers, got {class_prior!r}; "
+                "`fit(class_weight=)` weighs labelled examples by their class"
             )
         self.class_prior = class_prior
+        self.predicts_unseen = isinstance(class_prior, tuple)
         self.activation = check_activation(activation)
         self.smoothness = Smoothness(adversarial_weight, adversarial_radius, self.variable_dtype)
-        if adversarial_weight:
+        if self.smoothness.weight:
             self.report_adversarial_loss()
         own = {"classifier": classifier, "encoder": encoder, "decoder": decoder}
         for name, network in own.items():
@@ -172,7 +174,7 @@ class M2(GenerativeClassifier):
     # The factors of the model, for observations x [B, W].
 
     def qy_x(self, x: tf.Tensor, training: bool = False) -> Any:
-        """q(y|x); a class that had no label in training has the probability 0."""
+        """q(y|x); a class that had no label in training, nor a prior, has the probability 0."""
         logits = self.classifier(self.view.inputs(x), training=training)
         return distributions.categorical(self.only_seen(logits))
 
@@ -327,7 +329,7 @@ class M2(GenerativeClassifier):
         super().take_facts(facts)
         counts = np.array(facts.label_counts)
         self.labeled_fraction.assign(facts.labeled_fraction)
-        self.never.assign(np.where(counts > 0, 0.0, NEVER))
+        self.never.assign(np.where(self.predicts_unseen | (counts > 0), 0.0, NEVER))
         self._set_prior(counts)
 
     def _set_prior(self, label_counts: np.ndarray) -> None:

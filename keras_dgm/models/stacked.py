@@ -142,6 +142,7 @@ class StackedM1M2(GenerativeClassifier):
         )
         self.title = f"M1+{self.m2.title}"
         self.m2.seed_generator = self.seed_generator
+        self.predicts_unseen = self.m2.predicts_unseen
         if self.m2.smoothness.weight:
             self.report_adversarial_loss()
         self.view.build(m1.input_dim)
@@ -278,6 +279,10 @@ class StackedM1M2(GenerativeClassifier):
             self._tracker.untrack(self.m2)
             self.m2 = m2
             self.build(None)
+            optimizer = getattr(self, "optimizer", None)
+            if optimizer is not None and optimizer.built:  # For the weights of the former M2.
+                self.optimizer = type(optimizer).from_config(optimizer.get_config())
+                self.optimizer.build(self.trainable_variables)
         self.trace_anew()
 
     def find_active_dims(self, data: Any) -> list[int]:

@@ -13,7 +13,7 @@ import tensorflow as tf
 from keras_dgm import checks
 from keras_dgm.distributions import full_precision
 from keras_dgm.likelihoods import Likelihood
-from keras_dgm.preprocessing import inverse_of
+from keras_dgm.preprocessing.inverse import check_adapted, inverse_of
 from keras_dgm.serving import folding
 from keras_dgm.serving.endpoint import Features
 from keras_dgm.training.observation import Observation
@@ -61,6 +61,7 @@ class View:
         Raises:
             ValueError: naming the argument, the rule and the value received.
         """
+        check_adapted(self.preprocessor)
         likelihood = self.likelihood if self.preprocessor is None else None
         return checks.check_features(
             x, width=self.input_dim, likelihood=likelihood, missing=self.missing
@@ -135,6 +136,7 @@ class View:
 
     def features(self) -> Features:
         """Raw data, as a deployed model takes it."""
+        check_adapted(self.preprocessor)
         rule, accepts = Features.rule, tf.math.is_finite
         if self.preprocessor is None:
             rule, accepts = self.likelihood.rule, self.likelihood.accepts

@@ -39,10 +39,29 @@ def inverse_of(layer: object) -> Callable[[tf.Tensor], tf.Tensor]:
     )
 
 
+def check_adapted(layer: object) -> None:
+    """Refuse a `keras.layers.Normalization` that no data has been seen by, which does nothing.
+
+    Raises:
+        ValueError: if it has neither been adapted nor given moments.
+    """
+    if not isinstance(layer, keras.layers.Normalization) or layer.input_mean is not None:
+        return
+    if layer.built:
+        mean, variance = map(keras.ops.convert_to_numpy, (layer.adapt_mean, layer.adapt_variance))
+        if mean.any() or (variance != 1).any():
+            return
+    raise ValueError(
+        f"`adapt` the Normalization layer {layer.name!r} to data before using it, or give it "
+        "`mean` and `variance`"
+    )
+
+
 def _denormalize(layer: keras.layers.Normalization) -> Callable[[tf.Tensor], tf.Tensor]:
     def inverse(z: tf.Tensor) -> tf.Tensor:
         if layer.mean is None:
-            raise ValueError(f"`adapt` the Normalization layer {layer.name!r} before using it")
+            check_adapted(layer)  # Or it has moments, and takes them once it is built.
+            layer.build((None, z.shape[-1]))
         z = keras.ops.cast(z, layer.compute_dtype)
         mean, variance = (_of_a_row(v, z.dtype) for v in (layer.mean, layer.variance))
         scale = keras.ops.maximum(keras.ops.sqrt(variance), keras.config.epsilon())

@@ -5,6 +5,7 @@ import tempfile
 from pathlib import Path
 
 import keras
+import numpy as np
 import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
 
@@ -75,10 +76,10 @@ def check_class_names(class_names, num_classes):
         return tuple(str(i) for i in range(num_classes))
     if isinstance(class_names, str):
         raise ValueError(f"`class_names` must be a list of names, got the string {class_names!r}")
-    names = tuple(str(name) for name in class_names)
+    names = tuple(str(name) for name in class_names) if np.iterable(class_names) else ()
     if len(names) != num_classes or len(set(names)) != num_classes:
         raise ValueError(
-            f"`class_names` must be {num_classes} different names, one a class, got {names}"
+            f"`class_names` must be {num_classes} different names, one a class, got {class_names!r}"
         )
     for name in names:
         if not name or len(name.splitlines()) != 1 or name != name.strip():

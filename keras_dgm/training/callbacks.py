@@ -14,7 +14,8 @@ class KLWarmUp(keras.callbacks.Callback):
 
     At full weight from the first step, the divergence switches off dimensions of z before the
     decoder has found a use for them, and few come back. The weight is 1 / (epochs + 1) in the first
-    epoch and rises linearly to 1; what `fit` reports as `elbo` is the bound itself throughout.
+    epoch and rises linearly to 1; what `fit` reports as `loss` and `elbo` is of the bound itself
+    throughout.
 
     Args:
         epochs: how many epochs have a weight below 1.

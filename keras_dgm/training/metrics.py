@@ -1,5 +1,6 @@
 """Metrics of classes, whatever form of y they want."""
 
+from collections.abc import Collection
 from typing import Any
 
 import keras
@@ -20,34 +21,36 @@ REFUSED = {
 }
 
 
-def of_classes(metrics: list[Any], num_classes: int) -> list[Any]:
+def of_classes(metrics: list[Any], num_classes: int, reserved: Collection[str]) -> list[Any]:
     """Metrics as `compile` takes them, made for integers y [B] and probabilities [B, K].
 
-    Those of Keras that want one-hot y get it; a user's own get integers.
+    Those of Keras that want one-hot y get it, losses as the metric of their name; a user's own,
+    which has an `update_state` of its own, gets integers.
 
     Args:
-        metrics: names, metrics or functions.
+        metrics: names, metrics, losses or functions.
         num_classes: K.
+        reserved: names of what is reported anyway.
 
     Raises:
-        ValueError: if one of Keras' metrics is of something else than classes.
+        ValueError: if one is no metric, is of something else than classes, or has a reserved name.
     """
-    return [_of_classes(metric, num_classes) for metric in metrics]
+    return [_of_classes(metric, num_classes, reserved) for metric in metrics]
 
 
-def _of_classes(metric: Any, num_classes: int) -> Any:
+def _of_classes(metric: Any, num_classes: int, reserved: Collection[str]) -> Any:
     if isinstance(metric, str) and metric.lower() in INFERRED:
         return metric
-    try:
-        found = keras.metrics.get(metric)
-    except (TypeError, ValueError):
-        raise ValueError(
-            f"`metrics` must be metrics of Keras or their names, got {metric!r}"
-        ) from None
+    found = _found(metric)
     is_metric = isinstance(found, keras.metrics.Metric)
-    kind = type(found) if is_metric else found
+    named = found.name if is_metric else getattr(found, "__name__", "")
+    if named in reserved:
+        raise ValueError(
+            f"`metrics` must have names of their own, got {metric!r}: {named!r} is reported anyway"
+        )
+    kind = _kind(type(found)) if is_metric else found
     name = getattr(kind, "__name__", "")
-    if not getattr(kind, "__module__", "").startswith("keras.") or name == "MeanMetricWrapper":
+    if not _is_of_keras(kind) or name == "MeanMetricWrapper":
         return metric
     key = name.replace("_", "").lower()
     if key in REFUSED:
@@ -56,10 +59,50 @@ def _of_classes(metric: Any, num_classes: int) -> Any:
             f"use {REFUSED[key]}"
         )
     if key.startswith("sparse"):
-        return metric
+        return found if isinstance(metric, keras.losses.Loss) else metric
     if not is_metric:
         found = keras.metrics.MeanMetricWrapper(found, name=name)
     return OneHot(found, num_classes, name=metric if isinstance(metric, str) else found.name)
+
+
+def _found(metric: Any) -> Any:
+    """A metric or a function of (y, q(y|x)), by its name or itself."""
+    try:
+        found = keras.metrics.get(metric)
+    except (TypeError, ValueError):
+        found = None
+    if isinstance(found, keras.losses.Loss):
+        return _of_loss(found)
+    if not callable(found) or getattr(found, "__module__", "").startswith("sklearn."):
+        raise ValueError(
+            "`metrics` must be metrics of Keras or their names, or functions of tensors, got "
+            f"{metric!r}; what takes arrays can be given the result of `predict`"
+        )
+    return found
+
+
+def _of_loss(loss: keras.losses.Loss) -> keras.metrics.Metric:
+    """The metric of the name of a loss of Keras'."""
+    name = type(loss).__name__
+    metric = getattr(keras.metrics, name, None)
+    if metric is None or not _is_of_keras(type(loss)):
+        raise ValueError(
+            f"`metrics` must be metrics, got the loss {name}, of which keras.metrics has none"
+        )
+    config = loss.get_config()
+    # A metric is a mean, and the classes are the last axis.
+    return metric.from_config({k: v for k, v in config.items() if k not in ("reduction", "axis")})
+
+
+def _kind(metric: type) -> type:
+    """The class that says which y a metric wants: of Keras, unless it updates in its own way."""
+    lineage = metric.__mro__
+    updates = next(each for each in lineage if "update_state" in vars(each))
+    return next(each for each in lineage if _is_of_keras(each)) if _is_of_keras(updates) else metric
+
+
+def _is_of_keras(kind: Any) -> bool:
+    return getattr(kind, "__module__", "").startswith("keras.")
 
 
 @keras.saving.register_keras_serializable(package="keras_dgm")

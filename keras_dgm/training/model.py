@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
+from keras_dgm import checks
 from keras_dgm.training import batches, finite, means
 from keras_dgm.training import metrics as class_metrics
 from keras_dgm.training.callbacks import CountEpochs, StopNotFinite
@@ -33,20 +34,22 @@ class TrainableModel(keras.Model):
         title: what the model is called in the papers.
         num_classes: K; None of a model without classes.
         reported: the means that `fit` and `evaluate` report.
+        predicts_unseen: whether a class can be predicted of which training sees no label.
         suits_xla: whether a step on a CPU gains from XLA, as one of matrix products does.
         facts: what is known of the training data; None before it has been seen.
     """
 
     title: str
     num_classes: int | None = None
+    predicts_unseen: bool = False
     reported: tuple[str, ...] = ("elbo", "reconstruction", "kl")
     suits_xla: bool = True
 
     def __init__(self, *, weight_prior: bool = False, seed: int | None = None, **kwargs: Any):
         super().__init__(autocast=False, **kwargs)  # A preprocessor sees x as it is.
-        self.weight_prior = weight_prior
-        self.seed = seed
-        self.seed_generator = keras.random.SeedGenerator(seed)
+        self.weight_prior = checks.check_flag(weight_prior, argument="weight_prior")
+        self.seed = None if seed is None else checks.check_seed(seed)
+        self.seed_generator = keras.random.SeedGenerator(self.seed)
         self.facts: DataFacts | None = None
         self.num_examples = tf.Variable(1.0, trainable=False)
         self.failure = finite.first_failure()
@@ -99,7 +102,8 @@ class TrainableModel(keras.Model):
             data: of `keras_dgm.training.batches.of`.
         """
         facts = data.facts(self.num_classes or 0)
-        facts.warn()
+        if not self.predicts_unseen:
+            facts.warn()
         self.take_facts(facts)
 
     def take_facts(self, facts: DataFacts) -> None:
@@ -156,7 +160,8 @@ class TrainableModel(keras.Model):
                 f"`metrics` must be None: {self.title} predicts no class, got {asked!r}"
             )
         if self.num_classes is not None:
-            asked = class_metrics.of_classes(asked, self.num_classes)
+            reported = {"loss", "labeled_loss", *self.trackers}
+            asked = class_metrics.of_classes(asked, self.num_classes, reported)
         super().compile(
             optimizer=optimizer, weighted_metrics=asked or None, jit_compile=jit_compile, **kwargs
         )
@@ -230,6 +235,7 @@ class TrainableModel(keras.Model):
                 range of the batch.
         """
         self._assert_compile_called("fit")
+        callbacks = given_callbacks(callbacks)
         batches.check_counts(
             batch_size=batch_size,
             epochs=epochs,
@@ -284,7 +290,7 @@ class TrainableModel(keras.Model):
             epochs=epochs,
             verbose=verbose,
             # First, so that what a checkpoint saves at the end of an epoch is what they left.
-            callbacks=own + given_callbacks(callbacks),
+            callbacks=own + callbacks,
             validation_data=evaluation,
             initial_epoch=initial_epoch,
             steps_per_epoch=steps_per_epoch,
@@ -486,14 +492,13 @@ class TrainableModel(keras.Model):
     def save(self, filepath: Any, *args: Any, **kwargs: Any) -> None:
         """As `keras.Model.save`, to a `.keras` file.
 
+        What writes HDF5 without this method, `keras.saving.save_model` to an `.h5` file, writes one
+        that cannot be loaded.
+
         Raises:
             ValueError: if it is to be an HDF5 file.
         """
-        if str(filepath).endswith((".h5", ".hdf5")):
-            raise ValueError(
-                f"`filepath` must end in .keras, got {str(filepath)!r}: what a model knows of its "
-                "data has no place in HDF5; `save_weights` writes a .weights.h5"
-            )
+        refuse_hdf5(filepath)
         super().save(filepath, *args, **kwargs)
 
     def save_own_variables(self, store: Any) -> None:
@@ -517,7 +522,28 @@ class TrainableModel(keras.Model):
 
 
 def given_callbacks(callbacks: Any) -> list[Any]:
-    """What a caller gave as `callbacks`, as a list."""
+    """What a caller gave as `callbacks`, as a list.
+
+    Raises:
+        ValueError: if one is to save a model as an HDF5 file.
+    """
     if isinstance(callbacks, keras.callbacks.CallbackList):
         callbacks = callbacks.callbacks
-    return keras.tree.flatten(callbacks or [])
+    given = keras.tree.flatten(callbacks or [])
+    for callback in given:
+        if isinstance(callback, keras.callbacks.ModelCheckpoint) and not callback.save_weights_only:
+            refuse_hdf5(callback.filepath)
+    return given
+
+
+def refuse_hdf5(filepath: Any) -> None:
+    """Refuse to save a model as an HDF5 file.
+
+    Raises:
+        ValueError: if that is what is asked for.
+    """
+    if str(filepath).lower().endswith((".h5", ".hdf5")):
+        raise ValueError(
+            f"`filepath` must end in .keras, got {str(filepath)!r}: what a model knows of its "
+            "data has no place in HDF5; `save_weights` writes a .weights.h5"
+        )

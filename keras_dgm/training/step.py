@@ -25,6 +25,8 @@ class StepOutput(NamedTuple):
         cross_entropy: [B], -log q(y|x) where the label is known.
         probs: [B, K], q(y|x).
         adversarial_loss: [B], KL[q(y|x) || q(y|x + r)]; None of a model without this term.
+        left_out: [B], what an annealed loss leaves out, and the loss that is reported does not;
+            None of a model that does not anneal.
     """
 
     loss: tf.Tensor
@@ -33,6 +35,7 @@ class StepOutput(NamedTuple):
     cross_entropy: tf.Tensor | None = None
     probs: tf.Tensor | None = None
     adversarial_loss: tf.Tensor | None = None
+    left_out: tf.Tensor | None = None
 
 
 class Trainable(Protocol):
@@ -99,7 +102,8 @@ class TrainingStep:
         x = model.sample_observation(observation)
         noise = model.sample_noise(tf.shape(x)[0], True)
         loss, output = self._core(self._minimize)(x, y, noise, sample_weight)
-        model.loss_tracker.update_state(loss, sample_weight=tf.shape(x)[0])
+        reported = loss + left_out(output, sample_weight)
+        model.loss_tracker.update_state(reported, sample_weight=tf.shape(x)[0])
         finite.note(model.failure, steps_taken(model.optimizer), x, loss, output)
         model.update_metrics(y, output, sample_weight)
 
@@ -156,6 +160,15 @@ class TrainingStep:
             log_prior = log_weight_prior(model.trainable_variables, loss.dtype)
             loss -= log_prior / tf.cast(model.num_examples, loss.dtype)
         return loss, output
+
+
+def left_out(output: StepOutput, sample_weight: Any) -> Any:
+    """The batch's mean of what annealing leaves out of the loss."""
+    if output.left_out is None:
+        return 0.0
+    values, dtype = output.left_out, output.left_out.dtype
+    weight = 1.0 if sample_weight is None else tf.cast(sample_weight, dtype)
+    return tf.math.divide_no_nan(tf.reduce_sum(weight * values), tf.cast(tf.size(values), dtype))
 
 
 def log_weight_prior(weights: Any, dtype: Any) -> tf.Tensor:

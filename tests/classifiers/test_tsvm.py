@@ -1,5 +1,7 @@
 """The transductive SVM: its objective, its limits, what it gains, scikit-learn's conventions."""
 
+import warnings
+
 import numpy as np
 import pytest
 from scipy.optimize import check_grad
@@ -133,7 +135,9 @@ def test_the_classes_keep_a_balance_that_is_given(balance):
     np.testing.assert_allclose(mean, expected[1] if len(balance) == 2 else expected, atol=1e-4)
 
 
-@pytest.mark.parametrize("balance", [[1.0], [0.2, 0.2], [-0.5, 1.5], [[0.5, 0.5]]])
+@pytest.mark.parametrize(
+    "balance", [[1.0], [0.2, 0.2], [-0.5, 1.5], [[0.5, 0.5]], "ab", ["a", "b"]]
+)
 def test_a_balance_is_a_proportion_of_each_class(balance):
     with pytest.raises(ValueError, match="`class_balance` must be 2 proportions, one of each"):
         TransductiveSVM(class_balance=balance).fit([[0.0], [1.0], [0.2]], [0, 1, -1])
@@ -214,8 +218,19 @@ def test_the_score_is_that_of_labelled_rows():
     assert tsvm.score(X, half, weights) == np.mean(tsvm.predict(X[1:30:2]) == y[1:30:2])
     with pytest.raises(ValueError, match="`y` must hold a label"):
         tsvm.score(X, np.full(60, -1))
-    with pytest.raises(ValueError, match="`y` must hold labels as `fit` has seen them, got '"):
-        tsvm.score(X, y.astype(str))
+    with pytest.raises(
+        ValueError, match=r"`sample_weight` must have shape \[60\], got shape \(3,\)"
+    ):
+        tsvm.score(X, half, np.ones(3))
+    with pytest.raises(ValueError, match="`sample_weight` must be positive for a row"):
+        tsvm.score(X, half, np.where(half < 0, 1.0, 0.0))
+
+
+def test_two_columns_of_labels_are_refused_alone():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with pytest.raises(ValueError, match="`y` must have one label for each of the 3 rows"):
+            TransductiveSVM().fit([[0.0], [1.0], [0.2]], [[0, 1], [1, 0], [-1, -1]])
 
 
 @pytest.mark.parametrize(

@@ -365,12 +365,20 @@ def test_a_model_of_a_newer_version_is_refused(trained, tmp_path, failing):
 
 
 def test_code_in_a_model_is_not_run(tmp_path, failing):
-    encoder = keras.Sequential([keras.Input((4,)), keras.layers.Lambda(lambda x: x)])
+    encoder = keras.Sequential([keras.Input((4,)), keras.layers.Activation("linear")])
     model = dgm.M1(2, encoder=encoder)
     model.build((None, 4))
-    model.save(tmp_path / "lambda.keras")
+    model.save(tmp_path / "own.keras")
 
-    message = failing(tmp_path / "lambda.keras", "--output", tmp_path / "out")
+    def with_code(config):
+        code = json.dumps(keras.saving.serialize_keras_object(keras.layers.Lambda(lambda x: x)))
+        layers = config["config"]["encoder"]["config"]["layers"]
+        layers[-1] = json.loads(code)
+        return config
+
+    file = rewritten(tmp_path / "own.keras", tmp_path / "lambda.keras", "config.json", with_code)
+
+    message = failing(file, "--output", tmp_path / "out")
     assert "cannot be loaded" in message
     assert "ambda" in message
     assert not (tmp_path / "out").exists()

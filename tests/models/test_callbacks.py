@@ -59,6 +59,18 @@ def test_checkpoints_load(fitted):
     assert (folder / "best.weights.h5").is_file()
 
 
+def test_a_checkpoint_in_hdf5_is_refused_before_training(tmp_path):
+    x, y = builders.examples()
+    model = builders.m2()
+    checkpoint = keras.callbacks.ModelCheckpoint(tmp_path / "model.h5")
+
+    with pytest.raises(ValueError, match=r"`filepath` must end in .keras, got '.*model.h5'"):
+        model.fit(x, y, callbacks=[checkpoint], labels_first=1, verbose=0)
+
+    assert model.optimizer.iterations == 0
+    model.fit(x, y, callbacks=[keras.callbacks.ModelCheckpoint(tmp_path / "a.keras")], verbose=0)
+
+
 def test_early_stopping_restores_the_best_weights():
     """A learning rate of 0 never improves the accuracy."""
     x, y = builders.examples()
@@ -97,18 +109,25 @@ def test_kl_warm_up_raises_the_weight_to_one_and_leaves_it_there():
     assert model.kl_weight == 1
 
 
-def test_kl_warm_up_changes_what_is_minimised_and_not_what_is_reported():
+@pytest.mark.parametrize("num_samples", [1, 3])
+def test_kl_warm_up_changes_what_is_minimised_and_not_what_is_reported(num_samples):
+    """What is minimised is the annealed loss; the first weight leaves its trace in the weights."""
     x, _ = builders.examples()
-    model = builders.compiled(builders.m1(), mode="core")
+    sample_weight = np.linspace(0, 2, len(x))
 
-    history = model.fit(
-        x, batch_size=len(x), epochs=1, callbacks=[dgm.KLWarmUp(1)], verbose=0
-    ).history
+    def fitted(callbacks):
+        model = builders.compiled(builders.m1(num_samples=num_samples), "sgd", mode="core")
+        options = {"batch_size": len(x), "callbacks": callbacks, "verbose": 0}
+        return model, model.fit(x, sample_weight=sample_weight, **options).history
 
-    expected = history["reconstruction"][0] - 0.5 * history["kl"][0]
-    np.testing.assert_allclose(history["loss"][0], -expected, rtol=1e-5)
-    np.testing.assert_allclose(
-        history["elbo"][0], history["reconstruction"][0] - history["kl"][0], rtol=1e-5
+    annealed, history = fitted([dgm.KLWarmUp(1)])
+    whole, expected = fitted([])
+
+    for name in ("loss", "elbo", "kl"):
+        np.testing.assert_allclose(history[name], expected[name], rtol=1e-5)
+    assert any(
+        np.abs(a - w).max() > 1e-5
+        for a, w in zip(builders.weights(annealed), builders.weights(whole), strict=True)
     )
 
 

@@ -1,5 +1,7 @@
 """`fit`, `evaluate` and `predict`: what they take, what they report, what they depend on."""
 
+import warnings
+
 import builders
 import keras
 import numpy as np
@@ -242,6 +244,22 @@ def test_a_class_without_a_label_is_a_warning():
     probs = model.predict(x, verbose=0)
     assert np.all(probs[:, 1] == 0)
     np.testing.assert_allclose(probs.sum(axis=-1), 1, rtol=1e-6)
+
+
+@pytest.mark.parametrize("make", [builders.m2, builders.stacked])
+def test_a_prior_that_is_given_asks_for_a_class_without_a_label(make, tmp_path):
+    x, y = builders.examples()
+    model = make(class_prior=[0.2, 0.6, 0.2])
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        model.fit(x, np.where(y == 1, -1, y), verbose=0)
+
+    assert np.all(model.predict(x, verbose=0)[:, 1] > 0)
+    assert model.evaluate(x, y, verbose=0, return_dict=True)["classification_loss"] < 10
+    model.save(tmp_path / "model.keras")
+    loaded = keras.models.load_model(tmp_path / "model.keras")
+    np.testing.assert_array_equal(loaded.predict(x, verbose=0), model.predict(x, verbose=0))
 
 
 @pytest.mark.parametrize("make", [builders.m2, builders.stacked])

@@ -26,13 +26,37 @@ ONE_HOT = {
 F1 = "f1_score"
 
 
+class Area(keras.metrics.AUC):
+    """It updates as that of Keras does."""
+
+
+class AreaOfIntegers(keras.metrics.AUC):
+    """It has an `update_state` of its own, which sees integers."""
+
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        y_true = keras.ops.one_hot(keras.ops.cast(y_true, "int32"), K)
+        super().update_state(y_true, y_pred, sample_weight)
+
+
+def loss(y_true, y_pred):
+    return keras.ops.cast(y_true, y_pred.dtype)
+
+
 @pytest.fixture(scope="module", params=[True, False], ids=["eager", "graph"])
 def evaluated(request):
     """What `evaluate` reports of every metric at once, and q(y|x)."""
     model = builders.m2()
     own = keras.metrics.MeanMetricWrapper(lambda y, p: keras.ops.cast(y, "float32"), name="own")
     model.compile(
-        metrics=[*ONE_HOT, keras.metrics.F1Score("macro"), own],
+        metrics=[
+            *ONE_HOT,
+            keras.metrics.F1Score("macro"),
+            own,
+            Area(name="area"),
+            AreaOfIntegers(name="area_of_integers"),
+            keras.losses.CategoricalCrossentropy(label_smoothing=0.1, name="smoothed"),
+            keras.losses.SparseCategoricalCrossentropy(name="sparse"),
+        ],
         jit_compile=False,
         run_eagerly=request.param,
     )
@@ -60,6 +84,36 @@ def test_a_metric_of_ones_own_sees_integers(evaluated):
     assert evaluated[0]["own"] == pytest.approx(Y[LABELED].mean())
 
 
+def test_a_subclass_is_what_it_updates_as(evaluated):
+    assert evaluated[0]["area"] == evaluated[0]["area_of_integers"] == evaluated[0]["AUC"]
+
+
+def test_a_loss_is_the_metric_of_its_name(evaluated):
+    logs, probs = evaluated
+
+    y, p = Y[LABELED], probs[LABELED]
+    smoothed = np.mean(-np.sum((0.9 * np.eye(K)[y] + 0.1 / K) * np.log(p), axis=1))
+    assert logs["smoothed"] == pytest.approx(smoothed, abs=1e-5)
+    assert logs["sparse"] == pytest.approx(metrics.log_loss(y, p, labels=range(K)), abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("metric", "message"),
+    [
+        (None, "must be metrics of Keras or their names, .*, got None"),
+        (metrics.accuracy_score, "must be .*, got <function accuracy_score .*; what takes arrays"),
+        (keras.losses.Dice(), "must be metrics, got the loss Dice, of which keras.metrics has"),
+        (keras.losses.BinaryCrossentropy(), "must be of K classes .*, got BinaryCrossentropy: use"),
+        (keras.metrics.AUC(name="elbo"), "must have names of their own, .*: 'elbo' is reported"),
+        (keras.metrics.AUC(name="loss"), "must have names of their own, .*: 'loss' is reported"),
+        (loss, "must have names of their own, .*: 'loss' is reported"),
+    ],
+)
+def test_what_is_no_metric_or_hides_one(metric, message):
+    with pytest.raises(ValueError, match=f"`metrics` {message}"):
+        builders.m2().compile(metrics=[metric])
+
+
 @pytest.mark.parametrize(
     ("metric", "name"),
     [
@@ -68,6 +122,7 @@ def test_a_metric_of_ones_own_sees_integers(evaluated):
         (keras.metrics.MeanIoU(K), "MeanIoU"),
         (keras.metrics.Accuracy(), "Accuracy"),
         (keras.metrics.Mean(), "Mean"),
+        (type("Own", (keras.metrics.Mean,), {})(), "Mean"),
     ],
 )
 def test_metrics_of_something_else_are_refused(metric, name):

@@ -273,7 +273,7 @@ def test_a_loaded_model_sums_over_as_few_classes_as_before(tmp_path):
     assert other.summed_classes == 1
 
 
-@pytest.mark.parametrize("name", ["model.h5", "model.hdf5"])
+@pytest.mark.parametrize("name", ["model.h5", "model.hdf5", "model.H5"])
 def test_hdf5_of_a_whole_model_is_refused(name, tmp_path):
     with pytest.raises(ValueError, match=r"`filepath` must end in .keras, got .*save_weights"):
         builders.m2().save(tmp_path / name)
@@ -287,6 +287,9 @@ def test_hdf5_of_a_whole_model_is_refused(name, tmp_path):
         (builders.m2, {"num_classes": 2_000_000_000}),
         (builders.m2, {"latent_dim": 2_000_000_000}),
         (builders.m1, {"hidden_units": [100_000, 100_000]}),
+        (builders.m1, {"hidden_units": [30_000] * 100}),
+        (builders.m1, {"num_samples": 2_000_000_000}),
+        (builders.sdgm, {"num_samples": 2_000_000_000}),
     ],
 )
 def test_layers_that_no_saved_model_has(make, sizes):

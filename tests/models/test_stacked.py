@@ -183,6 +183,24 @@ def test_a_built_stack_takes_the_weights_of_another(tmp_path):
     np.testing.assert_array_equal(other.predict(x, verbose=0), model.predict(x, verbose=0))
 
 
+def test_a_fitted_stack_takes_weights_of_other_dimensions_and_trains_on(tmp_path):
+    x, y = builders.examples()
+    model, other = builders.stacked(active_dims=[0, 2]), builders.stacked(active_dims=[1, 2, 3])
+    model.fit(x, y, verbose=0)
+    other.fit(x, y, epochs=2, verbose=0)
+    other.save_weights(tmp_path / "other.weights.h5")
+
+    model.load_weights(tmp_path / "other.weights.h5")
+
+    assert model.active_dims == [1, 2, 3]
+    np.testing.assert_array_equal(model.predict(x, verbose=0), other.predict(x, verbose=0))
+    for loaded, saved in zip(model.optimizer.variables, other.optimizer.variables, strict=True):
+        np.testing.assert_array_equal(loaded, saved)
+    for each in (model, other):
+        each.fit(x, y, shuffle=False, verbose=0)
+    builders.assert_same_weights(model, builders.weights(other), rtol=1e-5)
+
+
 def test_a_call_of_a_built_stack_says_that_its_dimensions_are_not_known():
     x, _ = builders.examples()
     model = dgm.StackedM1M2(with_dead_dimensions([]), K, Z, (4,))

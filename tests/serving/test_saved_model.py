@@ -157,7 +157,7 @@ def test_m1_serves_its_features(tmp_path):
 
 @pytest.mark.parametrize(
     "names",
-    [("a", "b"), ("a", "b", "b"), ("a", "b", ""), ("a", "b", "c\nd"), ("a", "b", " c"), "abc"],
+    [("a", "b"), ("a", "b", "b"), ("a", "b", ""), ("a", "b", "c\nd"), ("a", "b", " c"), "abc", 5],
 )
 def test_class_names_are_one_line_each(model, tmp_path, names):
     with pytest.raises(ValueError, match="`class_names` must be"):
