@@ -160,8 +160,8 @@ class TrainableModel(keras.Model):
                 f"`metrics` must be None: {self.title} predicts no class, got {asked!r}"
             )
         if self.num_classes is not None:
-            reported = {"loss", "labeled_loss", *self.trackers}
-            asked = class_metrics.of_classes(asked, self.num_classes, reported)
+            reserved = {"loss", "labeled_loss", *self.trackers}
+            asked = class_metrics.of_classes(asked, self.num_classes, reserved)
         super().compile(
             optimizer=optimizer, weighted_metrics=asked or None, jit_compile=jit_compile, **kwargs
         )
