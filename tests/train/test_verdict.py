@@ -87,6 +87,17 @@ def test_classes_without_a_label_and_classes_that_are_never_recognised():
     assert missed == "class b is never recognised (0 of 33 test examples)"
 
 
+def test_a_class_without_a_label_that_is_predicted_all_the_same():
+    """As with a prior of numbers."""
+    data = dataset([[-3, 0], [3, 0], [0, 3]], labels=20)
+    data = dataclasses.replace(data, y_train=np.where(data.y_train == 2, -1, data.y_train))
+    result = errors.of_test(data.y_test, data.y_test, 3)
+
+    reasons = verdict.of_errors("M2", result, {}, data)["reasons"]
+
+    assert not any("no label of class" in reason for reason in reasons)
+
+
 def test_where_classes_are_uneven_they_also_count_the_same():
     y = np.array([0] * 96 + [1] * 4)
     ours = errors.of_test(np.zeros(100, int), y, 2)
