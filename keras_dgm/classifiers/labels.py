@@ -28,7 +28,7 @@ def encode(y: npt.ArrayLike, length: int) -> tuple[np.ndarray, np.ndarray]:
             the text "-1", or has fewer than two classes.
     """
     check_given(y)
-    if np.shape(y)[1:] == (1,):
+    if np.asarray(y, object).shape[1:] == (1,):
         warnings.warn(
             "A column-vector y was passed when a 1d array was expected: `y.ravel()` makes one",
             DataConversionWarning,
