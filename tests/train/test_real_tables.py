@@ -39,10 +39,9 @@ def test_four_commands(csv_dir, tmp_path, capsys, name, target, labels, classes)
 
     assert cli.main(["predict", str(run), str(path), "--output", str(output)]) == 0
 
-    rows, found = pd.read_csv(path, header=None), pd.read_csv(output)
-    assert len(found) == len(rows) and set(found["class"].astype(str)) <= set(
-        result["dataset"]["class_names"]
-    )
+    rows, found = pd.read_csv(path, header=None), pd.read_csv(output, header=None)
+    assert found.shape == (len(rows), rows.shape[1] + 1 + classes)
+    assert set(found[rows.shape[1]].astype(str)) <= set(result["dataset"]["class_names"])
     bundle = tmp_path / "bundle"
     assert export.cli.main(["bundle", str(run), "--output", str(bundle)]) == 0
     request = json.loads(next(bundle.rglob("predict_columns.json")).read_text())
