@@ -133,7 +133,7 @@ def finite_where_valid(model, cases):
 
 
 def personalisation(file, cases, examples, labels):
-    """The adapting file infers as Keras does, learns from a shifted writer, and can be reset.
+    """The adapting file infers as Keras does, learns other names of the classes, and can be reset.
 
     What it cannot learn from leaves its weights alone. Returns the first of `ADAPTATION_RATES` with
     which it learns; None where there are too few labels.
@@ -150,7 +150,8 @@ def personalisation(file, cases, examples, labels):
     refuses_to_learn(model, case["inputs"]["images"])
 
     known = labels >= 0
-    x, y = np.roll(examples[known], 1, axis=1), labels[known]
+    num_classes = case["outputs"]["probabilities"].shape[1]
+    x, y = examples[known], (labels[known] + 1) % num_classes
     if len(x) < 20:
         return None
     weights = model.run("get_weights")
