@@ -132,13 +132,18 @@ def verify_file(file, cases):
     return max(differences)
 
 
-def discard(folder, cases):
-    """Delete the files that do not answer as Keras does; lines that say so."""
-    left_out = []
+def sift(folder, cases):
+    """Delete the files that do not answer as Keras does.
+
+    Returns:
+        The largest difference of the others to Keras, None where there are none, and lines on what
+        was left out.
+    """
+    differences, left_out = [], []
     for file in sorted(folder.glob("*.onnx")):
         try:
-            verify_file(file, cases)
+            differences.append(verify_file(file, cases))
         except VerificationError as error:
             file.unlink()
             left_out.append(f"left out: {error}")
-    return left_out
+    return max(differences, default=None), left_out
