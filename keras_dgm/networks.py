@@ -145,6 +145,9 @@ class ConditionalMLP(keras.layers.Layer):
             leading dimensions broadcast: ([B, 1, D], [1, K]) -> [B, K, P].
     """
 
+    # Whether the class only adds to what the first layer makes of x.
+    adds_class = True
+
     def __init__(
         self,
         num_classes,
@@ -233,6 +236,8 @@ class ConditionalNetwork(keras.layers.Layer):
         network: any Keras model from [x, one-hot y], of shapes [N, D] and [N, K], to [N, P].
         num_classes: K.
     """
+
+    adds_class = False
 
     def __init__(self, network, num_classes, **kwargs):
         super().__init__(autocast=False, **kwargs)  # `network` casts as its own dtype says.

@@ -225,7 +225,7 @@ class ConditionalChain:
     """
 
     def __init__(self, network, after=(), softplus=None):
-        if isinstance(network, networks.ConditionalMLP):
+        if network.adds_class:
             first = Affine.of(network.from_x)
             of_x = [] if network.features is None else [Images(network.features)]
             kernel = Affine(first.kernel, np.zeros_like(first.bias))
