@@ -137,6 +137,15 @@ def test_too_few_labels_say_how_many_will_do(tmp_path, capsys):
     assert not (tmp_path / "r").exists()
 
 
+def write_run(folder, model, dataset, facts):
+    """The folder of a run, as far as `predict` reads it, of a model that was not trained."""
+    folder.mkdir()
+    model.save(folder / "model.keras")
+    (folder / "config.json").write_text(json.dumps({"dataset": dataset, "seed": 0}))
+    (folder / "result.json").write_text(json.dumps({"dataset": facts}))
+    return folder
+
+
 def test_what_predict_cannot_do_without_is_named(tmp_path, capsys):
     """A model of two columns, not trained, that has never seen a missing entry."""
     rng = np.random.default_rng(0)
@@ -144,12 +153,8 @@ def test_what_predict_cannot_do_without_is_named(tmp_path, capsys):
     schema = dgm.data.from_frame(frame.assign(label=["a", "b"] * 30), "label").schema
     model = dgm.M2(2, 2, (4,), likelihood="gaussian", seed=0)
     model.build((None, 2))
-    run = tmp_path / "run"
-    run.mkdir()
-    model.save(run / "model.keras")
-    (run / "config.json").write_text(json.dumps({"dataset": "own.csv", "seed": 0}))
     facts = {"class_names": ["a", "b"], "schema": schema.get_config()}
-    (run / "result.json").write_text(json.dumps({"dataset": facts}))
+    run = write_run(tmp_path / "run", model, "own.csv", facts)
     new, output = tmp_path / "new.csv", tmp_path / "o.csv"
     arguments = ["predict", str(run), str(new), "--output", str(output)]
 
@@ -171,12 +176,8 @@ def test_images_get_their_classes(tmp_path, capsys):
     """A model of 6 x 4 grey pixels, not trained, on two pictures, one larger and in colour."""
     model = dgm.M2(2, 2, (4,), likelihood="gaussian", seed=0)
     model.build((None, 24))
-    run = tmp_path / "run"
-    run.mkdir()
-    model.save(run / "model.keras")
-    (run / "config.json").write_text(json.dumps({"dataset": "insects", "seed": 0}))
     facts = {"class_names": ["ant", "bee"], "image_shape": [6, 4]}
-    (run / "result.json").write_text(json.dumps({"dataset": facts}))
+    run = write_run(tmp_path / "run", model, "insects", facts)
     pictures = tmp_path / "new"
     (pictures / "more").mkdir(parents=True)
     grey = np.arange(24, dtype=np.uint8).reshape(6, 4, 1)
