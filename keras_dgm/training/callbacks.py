@@ -1,5 +1,7 @@
 """Callbacks for `fit`: `KLWarmUp`, and those that it adds by itself."""
 
+from typing import Any
+
 import keras
 import numpy as np
 import tensorflow as tf
@@ -121,3 +123,31 @@ class StopNotFinite(keras.callbacks.Callback):
         for weight in self.model.trainable_variables:
             if not np.isfinite(weight.numpy()).all():
                 raise FloatingPointError(f"the last step left {weight.path} not finite")
+
+
+def given_callbacks(callbacks: Any) -> list[Any]:
+    """What a caller gave as `callbacks`, as a list.
+
+    Raises:
+        ValueError: if one is to save a model as an HDF5 file.
+    """
+    if isinstance(callbacks, keras.callbacks.CallbackList):
+        callbacks = callbacks.callbacks
+    given = keras.tree.flatten(callbacks or [])
+    for callback in given:
+        if isinstance(callback, keras.callbacks.ModelCheckpoint) and not callback.save_weights_only:
+            refuse_hdf5(callback.filepath)
+    return given
+
+
+def refuse_hdf5(filepath: Any) -> None:
+    """Refuse to save a model as an HDF5 file.
+
+    Raises:
+        ValueError: if that is what is asked for.
+    """
+    if str(filepath).lower().endswith((".h5", ".hdf5")):
+        raise ValueError(
+            f"`filepath` must end in .keras, got {str(filepath)!r}: what a model knows of its "
+            "data has no place in HDF5; `save_weights` writes a .weights.h5"
+        )

@@ -1,7 +1,5 @@
 """A Keras model that has a training step, batches and facts of its data."""
 
-import math
-from collections.abc import Iterable
 from typing import Any
 
 import keras
@@ -10,17 +8,18 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from keras_dgm import checks
-from keras_dgm.training import batches, finite, means
+from keras_dgm.training import batches, finite
 from keras_dgm.training import metrics as class_metrics
-from keras_dgm.training.callbacks import CountEpochs, StopNotFinite
+from keras_dgm.training.callbacks import CountEpochs, StopNotFinite, given_callbacks, refuse_hdf5
 from keras_dgm.training.facts import DataFacts
 from keras_dgm.training.observation import Observation
 from keras_dgm.training.replicas import first_batch, over_workers, reported
+from keras_dgm.training.reporting import ReportingModel
 from keras_dgm.training.step import StepOutput, TrainingStep, steps_taken
 from keras_dgm.training.stream import DATASETS, Stream
 
 
-class TrainableModel(keras.Model):
+class TrainableModel(ReportingModel):
     """What Keras asks of a model, for one with an objective of its own.
 
     A subclass is `training.step.Trainable`; it says what its data must be and what it sees of it.
@@ -402,58 +401,6 @@ class TrainableModel(keras.Model):
         """An evaluated output, its q(y|x) as `predict` gives it; as it is, without classes."""
         return output
 
-    @property
-    def loss_tracker(self) -> keras.metrics.Mean:
-        """Keras' own mean of the loss over the batches."""
-        return self._loss_tracker
-
-    def update_metrics(self, y: Any, output: StepOutput, sample_weight: Any) -> None:
-        """Add one batch's `StepOutput` to what `fit` and `evaluate` report, weighted means."""
-        self.trackers["elbo"].update_state(output.bound.elbo, sample_weight)
-        self.trackers["reconstruction"].update_state(output.bound.reconstruction, sample_weight)
-        self.trackers["kl"].update_state(output.bound.kl, sample_weight)
-
-    @property
-    def metrics_names(self) -> list[str]:
-        """What `evaluate` reports, in the order of its list; the metrics of `compile` by name."""
-        asked = self._compile_metrics
-        parts = [m.metrics if m is asked else [m] for m in self.metrics]
-        return [metric.name for some in parts for metric in some]
-
-    def means_over(self, names: Iterable[str]) -> dict[str, keras.metrics.Mean]:
-        """For what is reported by these names, a mean with the same weights."""
-        return {name: self.trackers[name] for name in names if name in self.trackers}
-
-    def get_metrics_result(self) -> dict[str, tf.Tensor]:
-        """What is reported so far; a mean over nothing is NaN."""
-        logs = super().get_metrics_result()
-        weights = {name: mean.count for name, mean in self.means_over(logs).items()}
-        return {**logs, **{name: means.or_nan(logs[name], weights[name]) for name in weights}}
-
-    def without_empty_means(self, logs: dict[str, Any]) -> dict[str, Any]:
-        """Logs without the means over nothing; `loss`, which Keras needs, is NaN then."""
-        over = self.means_over(logs)
-        logs = {k: v for k, v in logs.items() if k not in over or not means.is_empty(over[k])}
-        is_loss_empty = "loss" in logs and means.is_empty(self.trackers["elbo"])
-        return {**logs, "loss": math.nan} if is_loss_empty else logs
-
-    def _get_metrics_result_or_logs(self, logs: Any) -> Any:
-        if over_workers(self.distribute_strategy):
-            logs = self.get_metrics_result()
-        else:
-            logs = super()._get_metrics_result_or_logs(logs)
-        return self.without_empty_means(logs)
-
-    def _flatten_metrics_in_order(self, logs: dict[str, Any]) -> Any:
-        return super()._flatten_metrics_in_order(
-            {**dict.fromkeys(self.metrics_names, math.nan), **logs}
-        )
-
-    def _returned(self, logs: dict[str, Any], return_dict: bool) -> Any:
-        """The logs of one batch as a dict or a list."""
-        logs = self.without_empty_means(logs)
-        return logs if return_dict else self._flatten_metrics_in_order(logs)
-
     def _warn_of_means(self, data: Any, argument: str) -> None:
         """Warn where a mean over these data is over nothing, or leaves labels out."""
         data.tally.warn(argument, [] if self.facts is None else self.facts.unseen_classes)
@@ -519,31 +466,3 @@ class TrainableModel(keras.Model):
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "weight_prior": self.weight_prior, "seed": self.seed}
-
-
-def given_callbacks(callbacks: Any) -> list[Any]:
-    """What a caller gave as `callbacks`, as a list.
-
-    Raises:
-        ValueError: if one is to save a model as an HDF5 file.
-    """
-    if isinstance(callbacks, keras.callbacks.CallbackList):
-        callbacks = callbacks.callbacks
-    given = keras.tree.flatten(callbacks or [])
-    for callback in given:
-        if isinstance(callback, keras.callbacks.ModelCheckpoint) and not callback.save_weights_only:
-            refuse_hdf5(callback.filepath)
-    return given
-
-
-def refuse_hdf5(filepath: Any) -> None:
-    """Refuse to save a model as an HDF5 file.
-
-    Raises:
-        ValueError: if that is what is asked for.
-    """
-    if str(filepath).lower().endswith((".h5", ".hdf5")):
-        raise ValueError(
-            f"`filepath` must end in .keras, got {str(filepath)!r}: what a model knows of its "
-            "data has no place in HDF5; `save_weights` writes a .weights.h5"
-        )
