@@ -183,7 +183,7 @@ class TransductiveSVM(ClassifierMixin, BaseEstimator):
         if self.class_balance is None:
             return None
         balance, K = checks.as_floats(self.class_balance), len(self.classes_)
-        if balance.shape != (K,) or not (np.all(balance >= 0) and np.isclose(balance.sum(), 1)):
+        if not checks.are_proportions(balance, K):
             raise ValueError(
                 f"`class_balance` must be {K} proportions, one of each class, that sum to 1, got "
                 f"{checks.shown(self.class_balance)}"

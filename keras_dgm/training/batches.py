@@ -76,7 +76,7 @@ def check_counts(**counts: Any) -> None:
     """
     for argument, count in counts.items():
         if argument in FROM_ZERO:
-            checks.check_seed(count, argument=argument)
+            checks.check_integer(count, argument=argument)
         elif count is not None:
             checks.check_positive_integer(count, argument=argument)
 
