@@ -106,9 +106,9 @@ class View:
         """What the networks see of it, [..., inputs_dim]."""
         if not self.missing:
             return self.likelihood.inputs(x)
-        observed = x == x
-        filled = tf.where(observed, x, tf.zeros([], x.dtype))
-        return tf.concat([self.likelihood.inputs(filled), tf.cast(observed, x.dtype)], axis=-1)
+        # A condition that ONNX's converter knows to be of NaN, which it would else multiply by 0.
+        filled = tf.where(x != x, tf.zeros([], x.dtype), x)
+        return tf.concat([self.likelihood.inputs(filled), tf.cast(x == x, x.dtype)], axis=-1)
 
     def inputs_near(self, x: tf.Tensor, r: tf.Tensor) -> tf.Tensor:
         """What they would see were the observed entries moved by r [..., W], and no mask.

@@ -5,6 +5,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 import keras_dgm as dgm
 from export import onnx_files, reference
@@ -45,6 +46,21 @@ def test_the_files_answer_as_keras_and_tell_bad_rows_apart(folder, source):
     found = onnx_files.OnnxFile(folder / "classify.onnx").run("classify", images=x)
     assert found["valid"].tolist() == [True, False, True]
     assert np.isnan(found["probabilities"]).all(axis=1).tolist() == [False, True, False]
+
+
+def test_a_missing_entry_is_answered_where_the_model_knows_of_such(tmp_path):
+    model = dgm.M2(3, 2, (5,), missing=True, seed=0)
+    model.build((None, 4))
+    x = np.random.default_rng(0).random((3, 4), np.float32)
+    x[1, 2] = np.nan
+
+    for name in ("classify", "embed"):
+        endpoint = model.endpoints()[name]
+        onnx_files.convert(endpoint, tmp_path / f"{name}.onnx")
+        found = onnx_files.OnnxFile(tmp_path / f"{name}.onnx").run(name, images=x)
+        assert found["valid"].all()
+        for key, expected in endpoint.guarded(tf.constant(x)).items():
+            np.testing.assert_allclose(found[key], expected, atol=1e-6)
 
 
 def test_a_file_that_answers_otherwise_is_refused(folder, source):

@@ -44,6 +44,7 @@ def test_four_commands(csv_dir, tmp_path, capsys, name, target, labels, classes)
     assert set(found[rows.shape[1]].astype(str)) <= set(result["dataset"]["class_names"])
     bundle = tmp_path / "bundle"
     assert export.cli.main(["bundle", str(run), "--output", str(bundle)]) == 0
+    assert {file.stem for file in bundle.rglob("*.onnx")} >= {"classify", "embed"}
     request = json.loads(next(bundle.rglob("predict_columns.json")).read_text())
     assert int(target) % rows.shape[1] not in map(int, request["inputs"])
 
