@@ -126,6 +126,9 @@ class SemiSupervisedClassifier(ClassifierMixin, BaseEstimator):
         """
         if self.steps is not None:
             checks.check_positive_integer(self.steps, argument="steps")
+        checks.check_number(self.learning_rate, argument="learning_rate", positive=True)
+        checks.check_number(self.classifier_l2, argument="classifier_l2")
+        checks.check_flag(self.committee, argument="committee")
         X = self._numbers(X, reset=True)
         self.classes_, labels = encode(y, len(X))
         seed = int(check_random_state(self.random_state).randint(2**31))

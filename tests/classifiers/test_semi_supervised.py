@@ -123,6 +123,20 @@ def test_bad_labels(y, message):
         encode(y, 3)
 
 
+@pytest.mark.parametrize(
+    ("argument", "value", "rule"),
+    [
+        ("learning_rate", -1, "be positive and finite"),
+        ("classifier_l2", -1, "be finite and not negative"),
+        ("committee", 2, "be True or False"),
+        ("steps", 0, "be an integer of at least 1"),
+    ],
+)
+def test_bad_arguments(blobs, argument, value, rule):
+    with pytest.raises(ValueError, match=f"`{argument}` must {rule}, got {value}"):
+        SemiSupervisedClassifier(**{argument: value}).fit(*blobs)
+
+
 def test_before_it_is_fitted(blobs):
     with pytest.raises(NotFittedError):
         SemiSupervisedClassifier().predict(blobs[0])
