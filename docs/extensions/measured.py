@@ -114,17 +114,16 @@ def likelihoods():
         training = found["training"]
         bound = f"{training['m1_bound']:.1f}" if "m1_bound" in training else ""
         samples = training["settings"]["m1"]["num_samples"]
-        epochs = training["settings"]["m1"]["epochs"]
         rows.append(
             [
                 title,
-                f"{epochs} epochs of M1, {training['seconds']:.0f} s in all",
+                f"{training['settings']['m1']['epochs']} epochs of M1",
                 bound + (f" (L_{samples})" if bound and samples > 1 else ""),
                 f"{found['log_likelihood']:.2f} ± {found['monte_carlo_stderr']:.3f}",
                 f"{found['test_set_stderr']:.2f}",
                 f"{found['examples']:,}, {found['num_samples']:,}",
-                f"{found['mean_bias']:.2f}" if "mean_bias" in found else "",
-                f"{found['khat_too_large']:.0%}" if "khat_too_large" in found else "",
+                f"{found['mean_bias']:.2f}",
+                f"{found['khat_too_large']:.0%}",
             ]
         )
     head = ["", "training", "bound", "log p(x) ± Monte-Carlo error", "± by the examples"]
