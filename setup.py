@@ -31,6 +31,8 @@ INSTALL_REQUIRES = [
     'setuptools>=70.1; python_version >= "3.12"',
     "numpy>=2.0",
     "scikit-learn>=1.6",
+    # Which scikit-learn needs as well.
+    "threadpoolctl>=3.1",
     "scipy>=1.15",
 ]
 

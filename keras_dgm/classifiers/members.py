@@ -9,6 +9,7 @@ from sklearn.ensemble import ExtraTreesClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
+from threadpoolctl import threadpool_limits
 
 from keras_dgm.classifiers import committee, features, tuning
 from keras_dgm.classifiers.committee import Fit, Member, Opinion
@@ -32,6 +33,8 @@ MARGINS = tuple({"C_unlabeled": C, "gamma": gamma} for C in (0.2, 1.0) for gamma
 PRIOR = 2.0
 
 
+# Products so small take longer on several threads than on one.
+@threadpool_limits.wrap(limits=1, user_api="blas")
 def teach(
     model: Any,
     make: Callable[..., Any],
