@@ -56,7 +56,7 @@ class SemiSupervisedClassifier(ClassifierMixin, BaseEstimator):
     Attributes:
         classes_: [K], the labels, in order.
         model_: the trained `M2`, of the columns as they are, categories as codes.
-        columns_: what it sees of each column, a list of `Column`.
+        columns_: what it sees of each column, a tuple of `Column`.
         left_out_: of a frame, the reason why a column is not used, by name; None of an array.
         members_: of the committee, by name, the `error` in cross-validation and the `weight`.
         n_features_in_: D.
