@@ -33,7 +33,7 @@ class Table1Config:
     """Fill the cells of table 1 that are still empty, or print it; may be stopped at any point."""
 
     cells: tuple[str, ...] = ("mnist-*",)
-    """Which: shell patterns of their names, DATASET-MODEL-LABELS-SEED; mnist-m1+m2-100-* say."""
+    """Which: shell patterns of their names, DATASET-ROW-LABELS-SEED; mnist-m1+m2-100-* say."""
     report: bool = False
     """Only print the table of all finished cells, and write it into its page."""
     results: Path = Path("docs/table1")
