@@ -70,6 +70,23 @@ def test_resized_images_are_those_of_the_other_shape():
         score.resized(x, (4, 4), (6, 5, 3))
 
 
+def test_another_range_is_mapped_onto_that_of_the_likelihood(noise):
+    m1 = dgm.M1(latent_dim=2, hidden_units=(4,), seed=0)
+    m1.build((None, 16))
+    run = SimpleNamespace(
+        model=m1,
+        data=SimpleNamespace(image_shape=(4, 4)),
+        folder=SimpleNamespace(schema=None, data_dir=None),
+    )
+
+    x, changes = score.other(noise, run, None)
+
+    theirs = np.load(noise)["x_test"]
+    low, high = theirs.min(), theirs.max()
+    np.testing.assert_allclose(x, (theirs - low) / (high - low), atol=1e-6)
+    assert changes == [f"mapped from [{low:g}, {high:g}] onto [0, 1]"]
+
+
 def test_another_table_is_encoded_as_in_training(tmp_path):
     rows = [f"{i % 50},{'ab'[i % 2]},{'xy'[i % 2]}" for i in range(60)]
     (tmp_path / "old.csv").write_text("\n".join(["size,kind,class", *rows]))
