@@ -35,6 +35,11 @@ exclude_patterns = ["_build", "extensions", "figures", "results", "table1"]
 myst_enable_extensions = ["amsmath", "colon_fence", "deflist", "dollarmath"]
 myst_heading_anchors = 3
 nb_execution_mode = os.environ.get("KERAS_DGM_TUTORIALS", "off")
+# Its data are not part of the package; `make tutorials` runs it where they are.
+has_mnist = (
+    Path(os.environ.get("TFDS_DATA_DIR", "~/tensorflow_datasets")).expanduser() / "mnist"
+).is_dir()
+nb_execution_excludepatterns = [] if has_mnist else ["*/mnist.md"]
 nb_execution_cache_path = str(HERE / "_build" / "jupyter-cache")
 nb_execution_in_temp = True
 nb_execution_raise_on_error = True
