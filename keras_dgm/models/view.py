@@ -104,20 +104,22 @@ class View:
 
     def inputs(self, x: tf.Tensor) -> tf.Tensor:
         """What the networks see of it, [..., inputs_dim]."""
-        if not self.missing:
+        observed = self.observed(x)
+        if observed is None:
             return self.likelihood.inputs(x)
         # A condition that ONNX's converter knows to be of NaN, which it would else multiply by 0.
         filled = tf.where(x != x, tf.zeros([], x.dtype), x)
-        return tf.concat([self.likelihood.inputs(filled), tf.cast(x == x, x.dtype)], axis=-1)
+        return tf.concat([self.likelihood.inputs(filled), tf.cast(observed, x.dtype)], axis=-1)
 
     def inputs_near(self, x: tf.Tensor, r: tf.Tensor) -> tf.Tensor:
         """What they would see were the observed entries moved by r [..., W], and no mask.
 
         Where a part of the entries is observed, the length of r shrinks with the root of it.
         """
-        if self.missing:
-            part = tf.reduce_mean(tf.cast(x == x, r.dtype), axis=-1, keepdims=True)
-            r = tf.where(x == x, r * tf.sqrt(part), tf.zeros([], r.dtype))
+        observed = self.observed(x)
+        if observed is not None:
+            part = tf.reduce_mean(tf.cast(observed, r.dtype), axis=-1, keepdims=True)
+            r = tf.where(observed, r * tf.sqrt(part), tf.zeros([], r.dtype))
             r = tf.concat([r, tf.zeros_like(r)], axis=-1)
         return self.inputs(x) + r
 
