@@ -201,6 +201,18 @@ RECIPES = {
     "svhn": images(likelihood="bounded_gaussian", likelihood_scale=0.1, filters=(32, 64, 128)),
     # M2 on pixels, with the paper's one hidden layer.
     "mnist-m2": Recipe(m2=M2Recipe(hidden_units=(500,), alpha=3.0, epochs=60)),
+    # M2 on pixels, deeper, with a smooth q(y|x).
+    "mnist-m2-smooth": Recipe(
+        m2=M2Recipe(
+            hidden_units=(500, 500),
+            activation="relu",
+            alpha=3.0,
+            adversarial_weight=10.0,
+            adversarial_radius=0.2,
+            epochs=30,
+            labels_first=200,
+        )
+    ),
     # Maaløe et al. (2016), section 4; alpha is their 0.1 N / N_l at 100 of 50,000 labels.
     "mnist-sdgm": Recipe(
         m2=M2Recipe(
@@ -295,7 +307,8 @@ def default_name(dataset):
 
 def default_model(recipe):
     """The model that a recipe is for, where none is named."""
-    return {"default": "m2", "mnist-conv-m2": "m2", "mnist-sdgm": "sdgm"}.get(recipe, "m1+m2")
+    alone = dict.fromkeys(("default", "mnist-conv-m2", "mnist-m2-smooth"), "m2")
+    return {**alone, "mnist-sdgm": "sdgm"}.get(recipe, "m1+m2")
 
 
 def completed(recipe):

@@ -63,6 +63,14 @@ ROWS = (
         recipe="mnist-m2",
     ),
     Row(
+        "m2-smooth",
+        "M2, smooth",
+        {**dict.fromkeys(LABELS[:-1], 3), 100: 10},
+        target={100: "5.0", 600: "3.0", 1000: "2.7", 3000: "2.2"},
+        recipe="mnist-m2-smooth",
+        variant_of="m2",
+    ),
+    Row(
         "m1+m2",
         "M1+M2",
         {**dict.fromkeys(LABELS, 3), 100: 10},
@@ -79,7 +87,7 @@ ROWS = (
     Row(
         "m1+m2-smooth",
         "M1+M2, smooth",
-        {100: 10, 600: 5, 1000: 5, 3000: 5, None: 3},
+        {**dict.fromkeys(LABELS, 3), 100: 10},
         target={100: "1.8", 600: "1.6", 1000: "1.5", 3000: "1.4", None: "0.9"},
         recipe="mnist-smooth",
         variant_of="m1+m2",
