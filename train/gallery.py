@@ -4,18 +4,16 @@ import dataclasses
 from pathlib import Path
 from typing import Annotated
 
-import matplotlib
 import tyro
 
 import keras_dgm as dgm
 from keras_dgm.runs import run_folder
 from train import page, runs
+from train.picture import METADATA, save
 from train.pictures import PICTURES
 from train.settings import Positive
 
 INDEX = "index.html"
-# By the ending of a file; of a chart, the same run draws the same file.
-METADATA = {".png": {}, ".svg": {"Date": None}}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,8 +55,7 @@ def write(config):
         if picture is None:
             continue
         file = output / f"{name}{picture.suffix}"
-        with matplotlib.rc_context({"svg.hashsalt": "keras_dgm"}):
-            picture.figure.savefig(file, dpi=config.dpi, metadata=METADATA[picture.suffix])
+        save(picture.figure, file, config.dpi)
         print(f"{file}: {picture.finding or picture.caption}", flush=True)
         pictures[name] = picture
     (output / INDEX).write_text(page.of_run(run, pictures, left_out), encoding="utf-8")

@@ -2,7 +2,17 @@
 
 from typing import NamedTuple
 
+import matplotlib
 from matplotlib.figure import Figure
+
+# By the ending of a file; of a chart, the same lines are the same file.
+METADATA = {".png": {}, ".svg": {"Date": None}}
+
+
+def save(figure, file, dpi=80):
+    """Write a figure into a file that ends in .svg, or .png at so many pixels per inch."""
+    with matplotlib.rc_context({"svg.hashsalt": "keras_dgm"}):
+        figure.savefig(file, dpi=dpi, metadata=METADATA[file.suffix])
 
 
 class Picture(NamedTuple):

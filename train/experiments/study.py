@@ -14,6 +14,7 @@ from train import recipes
 from train.callbacks import linear_decay
 from train.fitting import EVALUATION_BATCH, STEPS_PER_EXECUTION
 from train.observation import likelihood_of, observed_as
+from train.picture import save
 from train.settings import Positive
 
 DataName = Literal["digits", "mnist", "frey_face"]
@@ -175,9 +176,9 @@ def draw_samples(piece, model, image_shape, output):
     title = f"Samples of M1 on {piece.dataset}, {piece.latent_dim} latent dimensions"
     samples, *manifold = pictures_of(piece)
     figure = figures.samples(generation.samples(model, 100)[0], image_shape, title=title)
-    figure.savefig(output / samples, dpi=80)
+    save(figure, output / samples)
     for name in manifold:
-        figures.manifold(generation.manifold(model), image_shape).savefig(output / name, dpi=80)
+        save(figures.manifold(generation.manifold(model), image_shape), output / name)
 
 
 def draw_collapse(dataset, results, config):
@@ -188,7 +189,7 @@ def draw_collapse(dataset, results, config):
         if kl:
             title = f"KL by latent dimension, {dataset}, decoder of depth {depth}"
             figure = figures.component_collapse(kl, title)
-            figure.savefig(config.output / f"collapse-{dataset}-depth{depth}.png", dpi=80)
+            save(figure, config.output / f"collapse-{dataset}-depth{depth}.svg")
     bounds = {
         f"decoder of depth {depth}": {
             r["settings"]["latent_dim"]: r["test_bound"]
@@ -200,4 +201,4 @@ def draw_collapse(dataset, results, config):
     figure = figures.bounds_by_latent_dim(
         bounds, f"Robustness to superfluous dimensions, {dataset}"
     )
-    figure.savefig(config.output / f"bound-{dataset}.png", dpi=80)
+    save(figure, config.output / f"bound-{dataset}.svg")

@@ -177,8 +177,8 @@ def test_curves_are_computed_once(arguments, tmp_path, capsys, monkeypatch):
         assert np.all(np.isfinite(curve["test"]))
         assert len(curve["test_stderr"]) == len(curve["test"])
         assert 0 < np.min(curve["train_stderr"]) and np.max(curve["train_stderr"]) < 0.1
-    assert (tmp_path / "likelihood.png").is_file()
-    assert "likelihood.png" in capsys.readouterr().out
+    assert (tmp_path / "likelihood.svg").is_file()
+    assert "likelihood.svg" in capsys.readouterr().out
 
     asked = []
     monkeypatch.setattr(

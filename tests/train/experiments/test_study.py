@@ -17,9 +17,9 @@ def test_a_study_goes_on_where_it_stopped(tmp_path, capsys):
     names = {path.name for path in tmp_path.iterdir()}
     pieces = {f"digits-{name}.json" for name in ("depth1-latent2", "depth1-latent3")}
     pieces |= {"digits-depth2-latent3.json"}
-    drawn = {"samples-digits-latent2", "manifold-digits", "bound-digits"}
-    drawn |= {"collapse-digits-depth1", "collapse-digits-depth2"}
-    assert names == pieces | {f"{name}.png" for name in drawn}
+    pictures = {"samples-digits-latent2.png", "manifold-digits.png", "bound-digits.svg"}
+    charts = {"collapse-digits-depth1.svg", "collapse-digits-depth2.svg"}
+    assert names == pieces | pictures | charts
     piece = json.loads((tmp_path / "digits-depth2-latent3.json").read_text())
     assert len(piece["kl"]) == 3 and piece["test_bound"] < 1000
     capsys.readouterr()

@@ -6,6 +6,7 @@ from matplotlib.figure import Figure
 
 from keras_dgm.generation.figures import plots
 from keras_dgm.runs import files
+from train.picture import save
 
 # Colours, and markers for print without colour.
 STYLES = {
@@ -28,8 +29,8 @@ def draw(folder):
     drawn = []
     for name, figure in (("bound", of_bounds(bounds)), ("likelihood", of_likelihoods(likelihoods))):
         if figure is not None:
-            drawn.append(folder / f"{name}.png")
-            figure.savefig(drawn[-1], dpi=120)
+            drawn.append(folder / f"{name}.svg")
+            save(figure, drawn[-1])
     return drawn
 
 
