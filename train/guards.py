@@ -1,4 +1,4 @@
-"""What shows that a model of x has not learned: its columns' scales, its bound, a collapse."""
+"""What shows that a model has not learned: scales, the bound, a collapse, contradicted labels."""
 
 import numpy as np
 import tensorflow as tf
@@ -11,6 +11,8 @@ COLLAPSED = (
 # Rows that scales and constants are computed of; beyond them nothing changes.
 ROWS = 5000
 NAMED = 5
+# Labels of a class, at least, that say something of how q(y|x) takes it.
+FEWEST = 5
 
 
 def reasons(model, data, facts):
@@ -39,7 +41,26 @@ def reasons(model, data, facts):
         )
     if facts.get("active_dims") == 0:
         found.append(COLLAPSED)
+    if model.num_classes:
+        found += contradicted_labels(model, data)
     return found
+
+
+def contradicted_labels(model, data):
+    """A line on the classes of whose training labels q(y|x) takes the most for others."""
+    labeled = data.y_train >= 0
+    x, y = data.x_train[labeled], data.y_train[labeled]
+    wrong = y[model.predict(x, batch_size=1000, verbose=0).argmax(axis=-1) != y]
+    counts, contradicted = (np.bincount(each, minlength=model.num_classes) for each in (y, wrong))
+    classes = np.flatnonzero((counts >= FEWEST) & (contradicted > counts / 2))
+    if not len(classes):
+        return []
+    names = ", ".join(repr(data.class_names[label]) for label in classes[:NAMED])
+    return [
+        f"q(y|x) takes {contradicted[classes].sum()} of {counts[classes].sum()} training labels of "
+        f"class {names} for other classes: it has settled in clusters of its own; try another "
+        "--seed, --m2.labels-first 200 or another --m2.alpha"
+    ]
 
 
 def observed(model, x):

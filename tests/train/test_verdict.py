@@ -212,3 +212,33 @@ def test_a_collapsed_m1_is_refused_before_m2_is_trained(tmp_path, monkeypatch, c
 
     assert capsys.readouterr().err == f"error: {guards.COLLAPSED}\n"
     assert guards.COLLAPSED in guards.reasons(m1(), DATA, facts)
+
+
+class Stubborn:
+    """A classifier that takes the first so many labelled examples of class 0 for class 1."""
+
+    num_classes = 2
+
+    def __init__(self, count):
+        self.count = count
+
+    def predict(self, x, **_):
+        y = (x[:, 0] > 0).astype(int)
+        y[np.flatnonzero(y == 0)[: self.count]] = 1
+        return np.eye(2)[y]
+
+
+@pytest.mark.parametrize(("labels", "wrong"), [(20, 6), (20, 10), (10, 3)])
+def test_a_class_whose_labels_are_contradicted(labels, wrong):
+    data = dataset([[-9, 0], [9, 0]], labels=labels)
+
+    (reason,) = guards.contradicted_labels(Stubborn(wrong), data)
+
+    assert f"takes {wrong} of {labels // 2} training labels of class 'a'" in reason
+
+
+@pytest.mark.parametrize(("labels", "wrong"), [(20, 0), (20, 5), (8, 4)])
+def test_a_few_contradicted_labels_are_noise(labels, wrong):
+    data = dataset([[-9, 0], [9, 0]], labels=labels)
+
+    assert guards.contradicted_labels(Stubborn(wrong), data) == []

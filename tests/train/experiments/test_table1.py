@@ -49,6 +49,7 @@ def test_names_are_unique_and_the_first_draws_come_first():
 def test_one_recipe_a_row_but_for_the_units_at_100_labels():
     assert cell("mnist-m1+m2-100-0").settings.m2.hidden_units == (300,)
     assert cell("mnist-m1+m2-600-0").settings.m2.hidden_units == (500,)
+    assert cell("mnist-m1+m2-smooth-600-0").settings.m2.hidden_units == (300,)
     assert cell("mnist-m2-100-0").settings.m2.hidden_units == (500,)
     assert cell("smallnorb-m1+tsvm-1000-0").settings.pca is not None
     for row in grid.ROWS:
@@ -62,7 +63,7 @@ def test_one_recipe_a_row_but_for_the_units_at_100_labels():
 def tiny(monkeypatch, tmp_path):
     """Recipes of one epoch, and a call of the command in a folder of its own."""
     monkeypatch.setattr(dgm.StackedM1M2, "COLLAPSED_STDDEV", 0.0)
-    for name in ("mnist", "mnist-long", "mnist-m2", "svhn_cropped", "smallnorb"):
+    for name in {row.recipe for row in grid.ROWS}:
         recipe = recipes.RECIPES[name]
         short = {"epochs": 1, "batch_size": 100}
         monkeypatch.setitem(
@@ -102,7 +103,7 @@ def test_cells_of_every_model_are_filled_once(tiny, monkeypatch, capsys):
         assert ("test_error_of_p" in result) == (name == "mnist-m1+m2-all-0")
     # One M1 for M1+TSVM, and one for M1+M2 at any number of labels.
     m1_folders = {folder.name for folder in tiny.runs.glob("mnist*-m1-*")}
-    assert m1_folders == {"mnist-m1-0", "mnist-long-m1-0"}
+    assert m1_folders == {"mnist-m1-0", "mnist-long-m1-0", "mnist-smooth-m1-0"}
 
     # A second call runs nothing, and a lost file only its own cell, which repeats its result.
     monkeypatch.setattr(pipeline, "fit", lambda config: pytest.fail(f"trained {config}"))

@@ -65,7 +65,7 @@ ROWS = (
     Row(
         "m2-smooth",
         "M2, smooth",
-        {**dict.fromkeys(LABELS[:-1], 3), 100: 10},
+        {**dict.fromkeys(LABELS[:-1], 3), 100: 5},
         target={100: "5.0", 600: "3.0", 1000: "2.7", 3000: "2.2"},
         recipe="mnist-m2-smooth",
         variant_of="m2",
