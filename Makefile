@@ -48,9 +48,9 @@ demo-draws: $(VENV)/.train.stamp ## the same over 5 draws of the labels, with th
 
 # NAME|what `python -m train fit` is told, for the pictures in docs/figures/NAME.
 PICTURES := \
-    'mnist|--dataset mnist --num-labeled 100' \
-    'styles|--dataset mnist --model m2 --m2.latent-dim 2 --m2.hidden-units 500 --m2.epochs 14' \
-    'completion|--dataset mnist --model conditional --m1.hidden-units 400 400 --m1.epochs 20' \
+    'mnist|--dataset mnist --recipe mnist --num-labeled 100' \
+    'styles|--dataset mnist --recipe mnist --model m2 --m2.latent-dim 2 --m2.hidden-units 500 --m2.epochs 14' \
+    'completion|--dataset mnist --recipe mnist --model conditional --m1.hidden-units 400 400 --m1.epochs 20' \
     'frey|--dataset frey_face --model m1'
 
 pictures: $(VENV)/.train.stamp ## train the models of docs/figures, and draw them

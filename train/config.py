@@ -146,6 +146,10 @@ def check(config):
         raise ValueError(
             "`m2.committee` must be off (--m2.no-committee) with several workers, got True"
         )
+    if config.settings.m2.restarts and config.strategy == "multi-worker":
+        raise ValueError(
+            f"`m2.restarts` must be 0 with several workers, got {config.settings.m2.restarts}"
+        )
     per_batch = config.settings.m2.labels_per_batch
     if per_batch is not None and (
         config.settings.m2.steps is None or per_batch >= config.settings.m2.batch_size

@@ -16,7 +16,7 @@ from keras_dgm.classifiers import members
 from keras_dgm.generation import masks
 from keras_dgm.runs import files, run_folder
 from keras_dgm.training.step import steps_at_once
-from train import baselines, errors, guards, optimizers, workers
+from train import baselines, beginnings, errors, guards, optimizers, workers
 from train.callbacks import (
     EpochTimer,
     History,
@@ -52,8 +52,8 @@ def fit(config, data, folder, m1=None):
     if config.model == "conditional":
         return fit_conditional(config, data, folder, observation)
     if config.model in OF_CLASSES:
-        make = OF_CLASSES[config.model]
-        return fit_m2(config, data, folder, make(**m2_options(config, data), **observation))
+        kind = OF_CLASSES[config.model]
+        return fit_m2(config, data, folder, lambda **options: kind(**options, **observation))
     if m1 is None:
         m1, facts = fit_m1(config, data, folder, observation)
     else:
@@ -63,8 +63,10 @@ def fit(config, data, folder, m1=None):
         return m1, {**facts, **found}
     if not facts["active_dims"]:
         raise ValueError(guards.COLLAPSED)
-    stack = dgm.StackedM1M2(m1, above=STACKS[config.model], **m2_options(config, data))
-    model, found = fit_m2(config, data, folder, stack)
+    above = STACKS[config.model]
+    model, found = fit_m2(
+        config, data, folder, lambda **options: dgm.StackedM1M2(m1, above=above, **options)
+    )
     return model, {**found, **facts}
 
 
@@ -136,7 +138,7 @@ def load_m1(path, data, seed):
     return m1
 
 
-def m2_options(config, data):
+def m2_options(config, data, seed):
     """The arguments of M2, ADGM or SDGM that do not say what it models."""
     settings = config.settings.m2
     own = {}
@@ -163,12 +165,12 @@ def m2_options(config, data):
         "class_prior": None if settings.class_prior == "uniform" else settings.class_prior,
         "activation": settings.activation,
         "weight_prior": settings.weight_prior,
-        "seed": config.seed,
+        "seed": seed,
     }
 
 
-def fit_m2(config, data, folder, model):
-    """Train an M2, on x or on z1, and say how well it does."""
+def fit_m2(config, data, folder, make):
+    """Train an M2, on x or on z1, and say how well it does; `make` returns it of its options."""
     valid, test = (data.x_valid, data.y_valid), (data.x_test, data.y_test)
     examples = (data.x_train, data.y_train), valid
     recipe = config.settings.m2
@@ -182,10 +184,25 @@ def fit_m2(config, data, folder, model):
         options = {"steps_per_epoch": steps, "steps_per_execution": at_once}
     options["labels_first"] = recipe.labels_first
     options["labels_per_batch"] = recipe.labels_per_batch
+
+    def begin(seed, name):
+        model = make(**m2_options(config, data, seed))
+        short = dataclasses.replace(recipe, epochs=beginnings.epochs(recipe))
+        history = f"{run_folder.CHECKPOINTS}/{name}.csv"
+        _fit(config, name, model, short, examples, folder, history, (), metrics, options)
+        held_out = valid if len(data.x_valid) else examples[0]
+        logs = model.evaluate(*held_out, batch_size=EVALUATION_BATCH, verbose=0, return_dict=True)
+        return logs["elbo"]
+
+    facts, seed = {}, config.seed
+    if recipe.restarts:
+        facts["beginnings"] = beginnings.bounds(config, folder, begin)
+        seed = int(next(iter(facts["beginnings"])))
+        keras.utils.set_random_seed(seed)
+    model = make(**m2_options(config, data, seed))
     seconds = _fit(
         config, "m2", model, recipe, examples, folder, history, callbacks, metrics, options
     )
-    facts = {}
     if recipe.committee and members.few_labels(data.y_train):
         facts["committee"] = taught(config, data, model)
     logs = model.evaluate(*test, batch_size=EVALUATION_BATCH, verbose=0, return_dict=True)
@@ -204,7 +221,7 @@ def taught(config, data, model):
 
     def make(**seen):
         # An adaptive sum would go on from one training to the next.
-        return dgm.M2(**{**m2_options(config, data), "class_sum": "exact", **seen})
+        return dgm.M2(**{**m2_options(config, data, config.seed), "class_sum": "exact", **seen})
 
     return members.teach(
         model,

@@ -18,6 +18,7 @@ def test_every_recipe_has_its_place_on_the_page():
 
 def test_a_data_set_has_the_recipe_of_its_name_or_the_default():
     assert recipes.default_name("digits") == "digits"
+    assert recipes.default_name("mnist") == "mnist-smooth"
     assert recipes.default_name("path/to/own.npz") == "default"
 
 

@@ -1,0 +1,62 @@
+"""Beginnings of a run's M2, of which the best goes on."""
+
+import dataclasses
+import json
+
+import keras
+import pytest
+
+from train import beginnings
+from train.cli import main
+from train.config import FitConfig, check
+from train.recipes import M2Recipe, Recipe
+
+
+def config(restarts, **options):
+    return FitConfig(seed=3, settings=Recipe(m2=M2Recipe(restarts=restarts)), **options)
+
+
+def test_the_best_is_first_and_none_is_trained_twice(tmp_path):
+    seeds = beginnings.seeds(config(2))
+    assert seeds[0] == 3 and len(set(seeds)) == 3 and seeds == beginnings.seeds(config(2))
+    known, asked = dict(zip(seeds, (-9.0, -7.0, -8.0), strict=True)), []
+
+    def begin(seed, name):
+        asked.append((seed, name))
+        if len(asked) == 3:
+            raise KeyboardInterrupt
+        return known[seed]
+
+    with pytest.raises(KeyboardInterrupt):
+        beginnings.bounds(config(2), tmp_path, begin)
+    found = beginnings.bounds(config(2), tmp_path, begin)
+
+    assert list(found.items()) == [(str(seeds[i]), known[seeds[i]]) for i in (1, 2, 0)]
+    assert asked == [*((seed, f"beginning{i}") for i, seed in enumerate(seeds)), asked[2]]
+
+
+def test_a_fifth_of_the_epochs_and_at_least_one():
+    assert [beginnings.epochs(M2Recipe(epochs=n)) for n in (1, 5, 6, 30)] == [1, 1, 2, 6]
+
+
+def test_not_with_several_workers():
+    with pytest.raises(ValueError, match=r"`m2.restarts` must be 0 with several workers, got 1"):
+        check(dataclasses.replace(config(1), strategy="multi-worker"))
+
+
+@pytest.mark.slow
+def test_the_model_of_a_run_is_that_of_the_best_beginning(tmp_path, capsys):
+    short = ["--m2.epochs", "10", "--m2.hidden-units", "10", "--no-baselines"]
+    arguments = ["fit", "--num-labeled", "50", "--model", "m2", *short]
+    folder = tmp_path / "run"
+
+    assert main([*arguments, "--m2.restarts", "2", "--run-dir", str(folder)]) == 0
+
+    result = json.loads((folder / "result.json").read_text())
+    best = next(iter(result["beginnings"]))
+    assert len(result["beginnings"]) == 3
+    assert result["beginnings"][best] == max(result["beginnings"].values())
+    assert keras.models.load_model(folder / "model.keras").seed == int(best)
+    assert len((folder / "history.csv").read_text().splitlines()) == 11
+    assert not (folder / "checkpoints").exists()
+    assert "beginning2 epoch 2/2" in capsys.readouterr().out
