@@ -58,8 +58,8 @@ def contradicted_labels(model, data):
     names = ", ".join(repr(data.class_names[label]) for label in classes[:NAMED])
     return [
         f"q(y|x) takes {contradicted[classes].sum()} of {counts[classes].sum()} training labels of "
-        f"class {names} for other classes: it has settled in clusters of its own; try another "
-        "--seed, --m2.labels-first 200 or another --m2.alpha"
+        f"class {names} for other classes: it has settled in clusters of its own; try "
+        "--m2.restarts 2, --m2.labels-first 200 or another --m2.alpha"
     ]
 
 
