@@ -16,7 +16,7 @@ from keras_dgm.classifiers import members
 from keras_dgm.generation import masks
 from keras_dgm.runs import files, run_folder
 from keras_dgm.training.step import steps_at_once
-from train import baselines, beginnings, errors, guards, optimizers, workers
+from train import baselines, errors, guards, optimizers, restarts, workers
 from train.callbacks import (
     EpochTimer,
     History,
@@ -185,19 +185,18 @@ def fit_m2(config, data, folder, make):
     options["labels_first"] = recipe.labels_first
     options["labels_per_batch"] = recipe.labels_per_batch
 
-    def begin(seed, name):
+    def start(seed, name):
         model = make(**m2_options(config, data, seed))
-        short = dataclasses.replace(recipe, epochs=beginnings.epochs(recipe))
+        short = dataclasses.replace(recipe, epochs=restarts.epochs(recipe))
         history = f"{run_folder.CHECKPOINTS}/{name}.csv"
         _fit(config, name, model, short, examples, folder, history, (), metrics, options)
-        held_out = valid if len(data.x_valid) else examples[0]
-        logs = model.evaluate(*held_out, batch_size=EVALUATION_BATCH, verbose=0, return_dict=True)
+        logs = model.evaluate(*valid, batch_size=EVALUATION_BATCH, verbose=0, return_dict=True)
         return logs["elbo"]
 
     facts, seed = {}, config.seed
     if recipe.restarts:
-        facts["beginnings"] = beginnings.bounds(config, folder, begin)
-        seed = int(next(iter(facts["beginnings"])))
+        facts["restarts"] = restarts.bounds(config, folder, start)
+        seed = int(next(iter(facts["restarts"])))
         keras.utils.set_random_seed(seed)
     model = make(**m2_options(config, data, seed))
     seconds = _fit(

@@ -55,11 +55,11 @@ def contradicted_labels(model, data):
     classes = np.flatnonzero((counts >= FEWEST) & (contradicted > counts / 2))
     if not len(classes):
         return []
-    names = ", ".join(repr(data.class_names[label]) for label in classes[:NAMED])
+    names = ", ".join(repr(data.class_names[label]) for label in classes)
     return [
         f"q(y|x) takes {contradicted[classes].sum()} of {counts[classes].sum()} training labels of "
-        f"class {names} for other classes: it has settled in clusters of its own; try "
-        "--m2.restarts 2, --m2.labels-first 200 or another --m2.alpha"
+        f"class {names} for other classes: the labels are wrong, or it has settled in clusters of "
+        "its own, from which --m2.restarts, --m2.labels-first or another --m2.alpha may keep it"
     ]
 
 

@@ -88,8 +88,9 @@ class M2Recipe:
     steps: Positive | None = None
     """So many steps instead, however few examples there are; None: `epochs` passes."""
     restarts: NonNegative = 0
-    """Begin so many times more, from other initial weights, a fifth of the epochs each, and train
-    from those on with which the bound of validation data was best then."""
+    """Start so many times more, from other initial weights, for a fifth of the epochs each, and
+    train to the end from those with which the bound of the validation examples, with the labels
+    that they have, was best."""
     labels_first: NonNegative = 0
     """Steps on the labelled examples alone, before the others."""
     committee: bool = False

@@ -6,6 +6,7 @@ many clients is safe, not a second implementation of the graph, which test_openv
 
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -13,7 +14,7 @@ import tempfile
 import urllib.error
 import urllib.request
 from concurrent import futures
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import numpy as np
@@ -65,6 +66,7 @@ def triton(environment, saved_model, trained):
         [environment, ROOT / "tests" / "export" / "triton_process.py"],
         env={"PATH": os.environ["PATH"], "HOME": home.name, "LD_LIBRARY_PATH": str(libraries)},
         cwd=home.name, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+        start_new_session=True,
     )  # fmt: skip
     log = []
 
@@ -85,9 +87,14 @@ def triton(environment, saved_model, trained):
         assert line() == "ready"
         yield f"http://127.0.0.1:{told['ports'][0]}/v2/models/digits", end
     finally:
-        process.stdin.close()
-        process.wait(60)
-        home.cleanup()
+        with suppress(BrokenPipeError):
+            process.stdin.close()
+        try:
+            process.wait(60)
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            home.cleanup()
 
 
 def free_ports(count):

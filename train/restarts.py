@@ -1,7 +1,7 @@
-"""Several beginnings of an M2, from other initial weights, of which the best goes on.
+"""Random restarts of an M2: several starts of training, of which the best is trained to its end.
 
 With few labels M2 can settle in clusters of its own, and does not leave them. Its bound is then
-lower than that of a beginning which has found the classes.
+lower than that of a start which has found the classes.
 """
 
 import math
@@ -11,13 +11,13 @@ import numpy as np
 
 from keras_dgm.runs import files, run_folder
 
-# Of the epochs, how many a beginning has.
+# Of the epochs, how many a start has.
 PART = 0.2
-FILE = "beginnings.json"
+FILE = "restarts.json"
 
 
 def epochs(recipe):
-    """Of a beginning."""
+    """Of a start."""
     return math.ceil(PART * recipe.epochs)
 
 
@@ -27,13 +27,13 @@ def seeds(config):
     return [config.seed, *further.tolist()]
 
 
-def bounds(config, folder, begin):
-    """The bound of each beginning by its seed, the best first; those that a file holds are known.
+def bounds(config, folder, start):
+    """The bound of each start by its seed, the best first; those that a file holds are known.
 
     Args:
         config: a `FitConfig`.
         folder: of the run.
-        begin: a function of a seed and a name that trains a beginning and returns its bound.
+        start: a function of a seed and a name that trains a start and returns its bound.
     """
     path = folder / run_folder.CHECKPOINTS / FILE
     path.parent.mkdir(exist_ok=True)
@@ -41,6 +41,6 @@ def bounds(config, folder, begin):
     for number, seed in enumerate(seeds(config)):
         if str(seed) not in found:
             keras.utils.set_random_seed(seed)
-            found[str(seed)] = begin(seed, f"beginning{number}")
+            found[str(seed)] = start(seed, f"start{number}")
             files.write_json(path, found)
     return dict(sorted(found.items(), key=lambda item: -item[1]))
