@@ -35,18 +35,27 @@ def digits():
     return table(["", "test error, %", "more than M1+M2, paired"], rows)
 
 
-def eight_minutes():
-    """The default recipe of MNIST: error and seconds of each timed draw, and the earlier ones."""
-    timed = files("eight-minutes", "timed-[0-9].json")
+def timed_draws(timed):
+    """Error and seconds of each draw, and their mean error."""
     rows = [
         [draw["seed"], f"{100 * draw['test_error']:.2f}", f"{draw['seconds']:.0f}"]
         for draw in timed
     ]
     rows.append(["**mean**", f"**{spread([draw['test_error'] for draw in timed])}**", ""])
+    return table(["draw of 100 labels", "test error, %", "seconds, M1 and M2"], rows)
+
+
+def smooth():
+    """The default recipe of MNIST, timed."""
+    return timed_draws(files("mnist-smooth", "timed-*.json"))
+
+
+def eight_minutes():
+    """The recipe `mnist`: the timed draws, and the earlier ones."""
     earlier = files("eight-minutes", "mnist-m1+m2-100-[0-9].json")
     text = spread([draw["test_error"] for draw in earlier])
     return (
-        table(["draw of 100 labels", "test error, %", "seconds, M1 and M2"], rows)
+        timed_draws(files("eight-minutes", "timed-[0-9].json"))
         + f"\n\n{len(earlier)} draws with earlier versions of the code, most of which shared the "
         f"cores, err {text} %."
     )
@@ -239,6 +248,7 @@ TABLES = {
     for function in (
         own_data,
         digits,
+        smooth,
         eight_minutes,
         class_sums,
         likelihoods,
