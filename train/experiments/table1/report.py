@@ -85,7 +85,7 @@ def results(row, folder):
         if result is not None:
             found.setdefault(cell.num_labeled, []).append(result)
     recipes = [cells.completed(r["recipe"]) for column in found.values() for r in column]
-    if row.name == "m1+m2":
+    if row.model == "m1+m2":
         recipes = [_in_common(recipe) for recipe in recipes]
     if any(recipe != recipes[0] for recipe in recipes):
         raise ValueError(
