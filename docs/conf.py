@@ -44,7 +44,7 @@ nb_execution_cache_path = str(HERE / "_build" / "jupyter-cache")
 nb_execution_in_temp = True
 nb_execution_raise_on_error = True
 nb_execution_show_tb = True
-nb_execution_timeout = 300
+nb_execution_timeout = 600
 nb_output_stderr = "remove"  # TensorFlow's greetings.
 
 # The reference, from the docstrings.
