@@ -174,6 +174,20 @@ def images(filters=(32, 64), **observation):
     )
 
 
+def pixels(**settings):
+    """M2 on pixels, with a smooth q(y|x)."""
+    return Recipe(
+        m2=M2Recipe(
+            activation="relu",
+            alpha=3.0,
+            adversarial_weight=10.0,
+            adversarial_radius=0.2,
+            labels_first=200,
+            **settings,
+        )
+    )
+
+
 RECIPES = {
     # Kingma et al. (2014), section 4.1, with ReLU and a smaller z2.
     "mnist": mnist(m1_epochs=50),
@@ -184,19 +198,7 @@ RECIPES = {
     # As mnist-smooth, on an M1 of images.
     "mnist-conv": images(likelihood="bernoulli"),
     # M2 on pixels, all of its networks convolutional.
-    "mnist-conv-m2": Recipe(
-        m2=M2Recipe(
-            hidden_units=(128,),
-            filters=(32, 64),
-            activation="relu",
-            alpha=3.0,
-            adversarial_weight=10.0,
-            adversarial_radius=0.2,
-            epochs=20,
-            labels_first=200,
-            learning_rate=1e-3,
-        )
-    ),
+    "mnist-conv-m2": pixels(hidden_units=(128,), filters=(32, 64), epochs=20, learning_rate=1e-3),
     # Grey clothes, which a draw of binary pixels would destroy.
     "fashion_mnist": images(likelihood="bernoulli", binarize=False),
     # Rows of 16 x 16 grey levels from -1 to 1.
@@ -205,19 +207,8 @@ RECIPES = {
     "svhn": images(likelihood="bounded_gaussian", likelihood_scale=0.1, filters=(32, 64, 128)),
     # M2 on pixels, with the paper's one hidden layer.
     "mnist-m2": Recipe(m2=M2Recipe(hidden_units=(500,), alpha=3.0, epochs=60)),
-    # M2 on pixels, deeper, with a smooth q(y|x).
-    "mnist-m2-smooth": Recipe(
-        m2=M2Recipe(
-            hidden_units=(500, 500),
-            activation="relu",
-            alpha=3.0,
-            adversarial_weight=10.0,
-            adversarial_radius=0.2,
-            epochs=30,
-            restarts=2,
-            labels_first=200,
-        )
-    ),
+    # Deeper, with a smooth q(y|x).
+    "mnist-m2-smooth": pixels(hidden_units=(500, 500), epochs=30, restarts=2),
     # Maaløe et al. (2016), section 4; alpha is their 0.1 N / N_l at 100 of 50,000 labels.
     "mnist-sdgm": Recipe(
         m2=M2Recipe(
