@@ -3,9 +3,10 @@
 import platform
 from importlib import metadata
 
+import keras_dgm as dgm
 from export import measure
 
-PACKAGES = ("keras_dgm", "keras", "tensorflow", "ai-edge-litert", "numpy")
+PACKAGES = ("keras", "tensorflow", "ai-edge-litert", "numpy")
 
 
 def make(source, version, rows, differences, count, labels, expected, left_out=()):
@@ -47,8 +48,9 @@ def table(made):
 
 
 def versions():
-    """Those of what an export depends on, by name; None of what is not installed."""
-    return {name: _version(name) for name in PACKAGES} | {"python": platform.python_version()}
+    """Of this package and what an export depends on, by name; None of what is not installed."""
+    installed = {name: _version(name) for name in PACKAGES}
+    return {"keras_dgm": dgm.__version__, **installed, "python": platform.python_version()}
 
 
 def _percent(value):
