@@ -27,7 +27,8 @@ endif
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo demo-draws pictures docs tutorials test test-slow lint wheel dist web-deps \
+.PHONY: help demo demo-bundle demo-figures demo-draws pictures docs tutorials test test-slow lint \
+    wheel dist web-deps \
     requirements sbom audit clean
 
 help: ## list the targets
@@ -39,9 +40,14 @@ DEMO := --dataset digits --num-labeled 50 --model m1+m2
 
 demo: $(VENV)/.train.stamp ## train M1+M2 on digits with 50 labels, export it, draw pictures
 	$(PY) -m train fit $(DEMO) --seed 0 --run-dir runs/demo --overwrite
-	$(PY) -m export bundle runs/demo --output runs/demo-bundle
-	$(PY) -m train figures runs/demo
+	@$(MAKE) --no-print-directory -j 2 demo-bundle demo-figures
 	@echo 'to look at: runs/demo/figures/index.html, and runs/demo-bundle/report.md'
+
+# Of the run of `demo`, on a core each.
+demo-bundle:
+	$(PY) -m export bundle runs/demo --output runs/demo-bundle
+demo-figures:
+	$(PY) -m train figures runs/demo
 
 demo-draws: $(VENV)/.train.stamp ## the same over 5 draws of the labels, with the mean errors
 	$(PY) -m train draws $(DEMO) --seeds 0 1 2 3 4 --run-dir runs/demo-draws --overwrite
