@@ -7,20 +7,20 @@ many clients is safe, not a second implementation of the graph, which test_openv
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
 import urllib.error
 import urllib.request
 from concurrent import futures
-from contextlib import ExitStack, suppress
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from export import servable
+from train.launch import free_ports
 
 pytestmark = pytest.mark.slow
 
@@ -95,14 +95,6 @@ def triton(environment, saved_model, trained):
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
             home.cleanup()
-
-
-def free_ports(count):
-    with ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return [each.getsockname()[1] for each in sockets]
 
 
 def infer(address, x):
