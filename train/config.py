@@ -49,6 +49,9 @@ class FitConfig:
     kl-warmup and filters. By default m2 for data of one's own, m1+m2 for others."""
     m1_from: Path | None = None
     """An m1.keras to stack on instead of training an M1."""
+    teacher: Path | None = None
+    """A model.keras of the same classes, whose predictions are labels where there are none for a
+    fifth of the epochs, before the training itself (Lee 2013)."""
     recipe: str = "default"
     """Where the settings below come from; by default the recipe of the data set."""
     seed: NonNegative = 0
@@ -125,6 +128,7 @@ def check(config):
     if config.m1_from is not None and config.model not in STACKS:
         names = ", ".join(STACKS)
         raise ValueError(f"`model` must be one of {names} with `m1_from`, got {config.model!r}")
+    _check_teacher(config)
     if config.model == "conditional" and config.settings.m1.num_samples != 1:
         raise ValueError(
             f"`m1.num_samples` must be 1 with `model` conditional, "
@@ -170,6 +174,20 @@ def check(config):
         raise ValueError(
             f"`likelihood` must be gaussian with `pca`, got {config.settings.likelihood!r}"
         )
+
+
+def _check_teacher(config):
+    """Refuse a teacher where there is no lesson, and what its lesson stands for."""
+    if config.teacher is None:
+        if config.recipe == "mnist-m2-taught":
+            raise ValueError("`teacher` must be given with `recipe` mnist-m2-taught, got None")
+        return
+    if config.model in ("m1", "conditional"):
+        raise ValueError(f"`model` must be one with classes with `teacher`, got {config.model!r}")
+    for name in ("restarts", "labels_first"):
+        value = getattr(config.settings.m2, name)
+        if value:
+            raise ValueError(f"`m2.{name}` must be 0 with `teacher`, got {value}")
 
 
 def _check_filters(config):

@@ -5,6 +5,7 @@ import math
 import signal
 import sys
 import warnings
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
@@ -37,15 +38,28 @@ EVALUATION_BATCH = 500
 OF_CLASSES = {"m2": dgm.M2, "adgm": dgm.ADGM, "sdgm": dgm.SDGM}
 
 
-def fit(config, data, folder, m1=None):
+class Given(NamedTuple):
+    """Trained models that a run builds on.
+
+    Attributes:
+        m1: of `config.m1_from`, to stack M2 on; None: one is trained.
+        teacher: of `config.teacher`, whose predictions are labels at first; None: there is none.
+    """
+
+    m1: Any = None
+    teacher: Any = None
+
+
+def fit(config, data, folder, given):
     """Train the model that `config` names; returns it and the facts of its result.
 
     Args:
         config: a `FitConfig`.
         data: its `Dataset`.
         folder: of the run.
-        m1: the M1 of `config.m1_from`, to stack M2 on; None: one is trained.
+        given: a `Given`.
     """
+    m1, teacher = given
     if m1 is None:
         every = np.concatenate([data.x_train, data.x_valid, data.x_test])
         observation = observed_as(config.settings, data.x_train, data.columns, every)
@@ -53,7 +67,9 @@ def fit(config, data, folder, m1=None):
         return fit_conditional(config, data, folder, observation)
     if config.model in OF_CLASSES:
         kind = OF_CLASSES[config.model]
-        return fit_m2(config, data, folder, lambda **options: kind(**options, **observation))
+        return fit_m2(
+            config, data, folder, lambda **options: kind(**options, **observation), teacher
+        )
     if m1 is None:
         m1, facts = fit_m1(config, data, folder, observation)
     else:
@@ -65,7 +81,11 @@ def fit(config, data, folder, m1=None):
         raise ValueError(guards.COLLAPSED)
     above = STACKS[config.model]
     model, found = fit_m2(
-        config, data, folder, lambda **options: dgm.StackedM1M2(m1, above=above, **options)
+        config,
+        data,
+        folder,
+        lambda **options: dgm.StackedM1M2(m1, above=above, **options),
+        teacher,
     )
     return model, {**found, **facts}
 
@@ -113,6 +133,40 @@ def classify_features(m1, data):
     features = [m1.embed(x) for x in (data.x_train, data.x_valid, data.x_test)]
     svm = baselines.tuned("RBF SVM", data, features)
     return {name: value for name, value in svm.items() if name != "setting"}
+
+
+def load_given(config, data):
+    """The `Given` of the models that `config` names.
+
+    Raises:
+        ValueError: if a file holds none of its kind for such data.
+    """
+    return Given(
+        None if config.m1_from is None else load_m1(config.m1_from, data, config.seed),
+        None if config.teacher is None else load_teacher(config.teacher, data),
+    )
+
+
+def load_teacher(path, data):
+    """A trained classifier of such data and classes.
+
+    Raises:
+        ValueError: if the file holds something else.
+    """
+    try:
+        files.check_model_file(path, "teacher")
+        teacher = keras.models.load_model(path)
+        known = teacher.class_names or range(teacher.num_classes or 0)
+    except (OSError, ValueError, AttributeError) as error:
+        raise ValueError(f"`teacher` must be a saved classifier, got {path}: {error}") from None
+    classes = list(map(str, known))
+    if teacher.input_dim != data.num_features or classes != list(data.class_names):
+        raise ValueError(
+            f"`teacher` must be a classifier of {data.num_features} features and the classes "
+            f"{', '.join(data.class_names)}, got {path} of {teacher.input_dim} features and "
+            f"{', '.join(classes) or 'no classes'}"
+        )
+    return teacher
 
 
 def load_m1(path, data, seed):
@@ -169,8 +223,17 @@ def m2_options(config, data, seed):
     }
 
 
-def fit_m2(config, data, folder, make):
-    """Train an M2, on x or on z1, and say how well it does; `make` returns it of its options."""
+def fit_m2(config, data, folder, make, teacher=None):
+    """Train an M2, on x or on z1, and say how well it does.
+
+    Args:
+        config: a `FitConfig`.
+        data: its `Dataset`.
+        folder: of the run.
+        make: a function of its options that returns the model.
+        teacher: whose predictions are its labels at first, where they are unknown; None: there is
+            none.
+    """
     valid, test = (data.x_valid, data.y_valid), (data.x_test, data.y_test)
     examples = (data.x_train, data.y_train), valid
     recipe = config.settings.m2
@@ -185,11 +248,16 @@ def fit_m2(config, data, folder, make):
     options["labels_first"] = recipe.labels_first
     options["labels_per_batch"] = recipe.labels_per_batch
 
-    def start(seed, name):
-        model = make(**m2_options(config, data, seed))
+    def briefly(name, model, train, options):
+        """Train a model for a fifth of the epochs."""
         short = dataclasses.replace(recipe, epochs=restarts.epochs(recipe))
         history = f"{run_folder.CHECKPOINTS}/{name}.csv"
-        _fit(config, name, model, short, examples, folder, history, (), metrics, options)
+        (folder / run_folder.CHECKPOINTS).mkdir(exist_ok=True)
+        _fit(config, name, model, short, (train, valid), folder, history, (), metrics, options)
+
+    def start(seed, name):
+        model = make(**m2_options(config, data, seed))
+        briefly(name, model, examples[0], options)
         logs = model.evaluate(*valid, batch_size=EVALUATION_BATCH, verbose=0, return_dict=True)
         return logs["elbo"]
 
@@ -199,6 +267,11 @@ def fit_m2(config, data, folder, make):
         seed = int(next(iter(facts["restarts"])))
         keras.utils.set_random_seed(seed)
     model = make(**m2_options(config, data, seed))
+    if teacher is not None:
+        facts["teacher_sha256"] = files.sha256(config.teacher)
+        pseudo = np.where(data.y_train < 0, predicted(teacher, data.x_train), data.y_train)
+        all_labeled = {**options, "labels_first": 0, "labels_per_batch": None}
+        briefly("lesson", model, (data.x_train, pseudo), all_labeled)
     seconds = _fit(
         config, "m2", model, recipe, examples, folder, history, callbacks, metrics, options
     )

@@ -40,19 +40,19 @@ def fit(config):
     )
     check_data(config, data)
     with distribution.scope():
-        m1 = None if config.m1_from is None else fitting.load_m1(config.m1_from, data, config.seed)
+        given = fitting.load_given(config, data)
         with workers.opened(config) as folder:
-            return run(config, data, folder, m1)
+            return run(config, data, folder, given)
 
 
-def run(config, data, folder, m1=None):
+def run(config, data, folder, given):
     """Train in a run folder, from its checkpoints if it has some, and return the result.
 
     Args:
         config: a `FitConfig`.
         data: its `Dataset`.
         folder: of the run.
-        m1: the M1 of `config.m1_from`, to stack M2 on; None: one is trained.
+        given: the `Given` of the models that `config` names.
     """
     earlier = run_folder.read_config(folder)
     if earlier is not None:
@@ -64,7 +64,7 @@ def run(config, data, folder, m1=None):
     print("\n".join([repr(data), *notes, f"writing to {folder}"]), flush=True)
     started = time.perf_counter()
     keras.utils.set_random_seed(config.seed)
-    model, facts = fitting.fit(config, data, folder, m1)
+    model, facts = fitting.fit(config, data, folder, given)
     result = {**facts, "seed": config.seed, "settings": dataclasses.asdict(config.settings)}
     # Of a run that was resumed, nobody knows how long it was at work before.
     result["seconds"] = time.perf_counter() - started if earlier is None else None

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 import keras_dgm as dgm
+from keras_dgm.runs import files
 from train import cli, fitting, report
 from train.cli import main
 
@@ -134,6 +135,54 @@ def test_an_m1_that_is_none(arguments, message, run, tmp_path, monkeypatch, caps
     assert main(["fit", *SHORT, *arguments, "--run-dir", str(tmp_path / "run")]) == 1
     assert message in capsys.readouterr().err
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.slow
+def test_q_is_first_fitted_to_what_a_teacher_says(run, tmp_path):
+    teacher, folder = run[0] / "model.keras", tmp_path / "pupil"
+    still = ["--m2.epochs", "1", "--m2.learning-rate", "1e-9", "--no-baselines"]
+    arguments = ["--model", "m2", "--teacher", str(teacher), "--run-dir", str(folder)]
+    assert main(["fit", *SHORT, *still, *arguments]) == 0
+    x = dgm.data.load("digits", 50, 0).x_train
+    answers = [
+        keras.models.load_model(path).predict(x, verbose=0)
+        for path in (teacher, folder / "model.keras")
+    ]
+    # The teacher of so few epochs is hardly sure of a class.
+    of_teacher, of_pupil = (a - a.mean(axis=0) for a in answers)
+    assert np.corrcoef(of_teacher.ravel(), of_pupil.ravel())[0, 1] > 0.8
+    result = json.loads((folder / "result.json").read_text())
+    assert result["teacher_sha256"] == files.sha256(teacher)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--teacher", "history.csv"], "`teacher` must be a saved classifier"),
+        (["--teacher", "m1.keras"], "`teacher` must be a classifier of 64 features and the cl"),
+        (["--teacher", "none.keras"], "`teacher` must be a saved classifier"),
+        (["--teacher", "model.keras", "--model", "m1"], "`model` must be one with classes"),
+        (["--teacher", "model.keras", "--m2.restarts", "2"], "`m2.restarts` must be 0 with `te"),
+        (["--teacher", "model.keras", "--m2.labels-first", "9"], "`m2.labels_first` must be 0"),
+        (["--recipe", "mnist-m2-taught"], "`teacher` must be given with `recipe` mnist-m2-taught"),
+    ],
+)
+def test_a_teacher_that_is_none(arguments, message, run, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(run[0])
+    assert main(["fit", *SHORT, *arguments, "--run-dir", str(tmp_path / "run")]) == 1
+    assert message in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("other", [{"num_classes": 3}, {"features": 10}])
+def test_a_teacher_of_other_data_or_classes(other, tmp_path):
+    data = dgm.data.load("digits", 50, 0)
+    K = other.get("num_classes", 10)
+    model = dgm.M2(num_classes=K, latent_dim=2, hidden_units=(4,))
+    model.build((None, other.get("features", 64)))
+    model.save(tmp_path / "model.keras")
+    with pytest.raises(ValueError, match=r"`teacher` must be a classifier of 64 features and the"):
+        fitting.load_teacher(tmp_path / "model.keras", data)
 
 
 @pytest.mark.slow

@@ -89,7 +89,8 @@ def tiny(monkeypatch, tmp_path):
 @pytest.mark.slow
 def test_cells_of_every_model_are_filled_once(tiny, monkeypatch, capsys):
     rows = [row.name for row in grid.ROWS if row.dataset == "mnist" and not row.variant_of]
-    patterns = [*(f"mnist-{name}-100-0" for name in rows), "mnist-m1+m2-all-0"]
+    patterns = [*(f"mnist-{name}-100-0" for name in [*rows, "m2-taught"])]
+    patterns += ["mnist-m1+m2-all-0"]
     assert tiny("--cells", *patterns) == 0
     names = {c.name for c in grid.cells(patterns)}
     assert {path.stem for path in tiny.results.iterdir()} == names
@@ -104,7 +105,12 @@ def test_cells_of_every_model_are_filled_once(tiny, monkeypatch, capsys):
         assert ("test_error_of_p" in result) == (name == "mnist-m1+m2-all-0")
     # One M1 for M1+TSVM, and one for M1+M2 at any number of labels.
     m1_folders = {folder.name for folder in tiny.runs.glob("mnist*-m1-*")}
-    assert m1_folders == {"mnist-m1-0", "mnist-long-m1-0"}
+    assert m1_folders == {"mnist-m1-0", "mnist-long-m1-0", "mnist-smooth-m1-0"}
+    taught = results["mnist-m2-taught-100-0"]
+    assert taught["model"] == "m2" and taught["teacher_seconds"] > 0
+    assert taught["recipe"]["teacher"] == cells.recipe(cell("mnist-m1+m2-smooth-100-0"))
+    assert "m1" not in taught["recipe"]
+    assert (tiny.runs / "mnist-m1+m2-smooth-100-0" / run_folder.MODEL).exists()
 
     # A second call runs nothing, and a lost file only its own cell, which repeats its result.
     monkeypatch.setattr(pipeline, "fit", lambda config: pytest.fail(f"trained {config}"))
@@ -142,6 +148,10 @@ def test_what_the_recipe_changed_is_trained_again_and_nothing_else(tmp_path, mon
     assert trained == [("m1", 3, recipes.M2Recipe().epochs), *[("m1+m2", 3, 5)] * 2]
     use(3, 5)
     assert trained == []
+    # A run from before a setting came, which it had at its default.
+    told = files.read_json(tmp_path / "mnist-m1+m2-600-0" / run_folder.CONFIG)
+    del told["settings"]["m2"]["restarts"]
+    files.write_json(tmp_path / "mnist-m1+m2-600-0" / run_folder.CONFIG, told)
     (config.results / "mnist-m1+m2-600-0.json").unlink()
     use(3, 5)
     assert trained == []

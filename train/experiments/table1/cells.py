@@ -23,7 +23,7 @@ CLASSIFIERS = {
 # What a cell keeps of the result of a run.
 KEPT = ("valid_error", "test_error", "bound", "m2_seconds_per_epoch", "seconds")
 # What of its configuration decides that result.
-TRAINED = ("dataset", "num_labeled", "model", "m1_from", "seed", "settings")
+TRAINED = ("dataset", "num_labeled", "model", "m1_from", "teacher", "seed", "settings")
 
 POSTERIOR_SAMPLES = 100
 
@@ -91,6 +91,8 @@ def recipe(cell):
         content["tsvm"] = grid_of("TSVM")
     elif cell.num_labeled is None:
         content["posterior_samples"] = POSTERIOR_SAMPLES
+    if cell.teacher is not None:
+        content["teacher"] = dataclasses.asdict(cell.teacher.settings)
     return files.as_json(content)
 
 
@@ -122,17 +124,27 @@ def tune(classifier, data, features=None):
 
 
 def run_m2(cell, config):
-    result = fit_once(fit_config(cell, config, "m2"))
-    return {key: result[key] for key in KEPT}
+    teacher, found = None, {}
+    if cell.teacher is not None:
+        folder, of_teacher, m1_seconds = fit_stack(cell.teacher, config)
+        teacher = folder / run_folder.MODEL
+        found = {"teacher_seconds": of_teacher["seconds"], "m1_seconds": m1_seconds}
+    result = fit_once(fit_config(cell, config, "m2", teacher=teacher))
+    return {**{key: result[key] for key in KEPT}, **found}
+
+
+def fit_stack(cell, config):
+    """The run folder of the M1+M2 of a cell, its result, and the seconds of its M1."""
+    m1_file, m1_seconds = fit_m1(cell, config)
+    told = fit_config(cell, config, "m1+m2", m1_from=m1_file)
+    return told.folder, fit_once(told), m1_seconds
 
 
 def run_m1_m2(cell, config):
-    m1_file, m1_seconds = fit_m1(cell, config)
-    told = fit_config(cell, config, "m1+m2", m1_from=m1_file)
-    result = fit_once(told)
+    folder, result, m1_seconds = fit_stack(cell, config)
     facts = {**{key: result[key] for key in KEPT}, "m1_seconds": m1_seconds}
     if cell.num_labeled is None:
-        model = keras.models.load_model(told.folder / run_folder.MODEL)
+        model = keras.models.load_model(folder / run_folder.MODEL)
         data = load_data(cell, config)
         facts["valid_error_of_p"] = error_of_p(model, data.x_valid, data.y_valid)
         facts["test_error_of_p"] = error_of_p(model, data.x_test, data.y_test)
@@ -188,6 +200,8 @@ def fit_config(cell, config, model, **changes):
 def fit_once(config):
     """The result of a run, which goes on where an earlier one with the same settings stopped."""
     earlier, wanted = run_folder.read_config(config.folder), files.as_json(to_json(config))
-    if earlier is not None and all(earlier.get(key) == wanted[key] for key in TRAINED):
-        config = dataclasses.replace(config, overwrite=False, resume=True)
+    if earlier is not None:
+        known = {**earlier, "settings": completed(earlier["settings"])}
+        if all(known.get(key) == wanted[key] for key in TRAINED):
+            config = dataclasses.replace(config, overwrite=False, resume=True)
     return pipeline.fit(config)

@@ -23,6 +23,7 @@ class Row:
         dataset: a name for `keras_dgm.data.load`.
         recipe: a name for `recipes.find`; the data set's, unless another is given.
         variant_of: a key of `cells.RUNNERS`, where the name is none.
+        teacher: the name of the row whose model of the same cell q(y|x) learns from first.
     """
 
     name: str
@@ -33,6 +34,7 @@ class Row:
     dataset: str = "mnist"
     recipe: str = "mnist"
     variant_of: str | None = None
+    teacher: str | None = None
 
     @property
     def model(self):
@@ -92,6 +94,15 @@ ROWS = (
         recipe="mnist-smooth",
         variant_of="m1+m2",
     ),
+    Row(
+        "m2-taught",
+        "M2, smooth, taught by M1+M2",
+        {100: 5},
+        target={100: "1.8"},
+        recipe="mnist-m2-taught",
+        variant_of="m2",
+        teacher="m1+m2-smooth",
+    ),
     *(
         Row(model, title, {1000: 3}, {1000: paper}, dataset=dataset, recipe=dataset)
         for dataset, model, title, paper in (
@@ -122,6 +133,14 @@ class Cell:
         """DATASET-ROW-LABELS-SEED."""
         labels = "all" if self.num_labeled is None else self.num_labeled
         return f"{self.row.dataset}-{self.row.name}-{labels}-{self.seed}"
+
+    @property
+    def teacher(self):
+        """The cell of the model that q(y|x) learns from first; None: there is none."""
+        if self.row.teacher is None:
+            return None
+        (row,) = (row for row in ROWS if row.name == self.row.teacher)
+        return dataclasses.replace(self, row=row)
 
     @property
     def settings(self):
