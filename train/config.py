@@ -50,8 +50,8 @@ class FitConfig:
     m1_from: Path | None = None
     """An m1.keras to stack on instead of training an M1."""
     teacher: Path | None = None
-    """A model.keras of the same classes, whose predictions are labels where there are none for a
-    fifth of the epochs, before the training itself (Lee 2013)."""
+    """A model.keras of the same classes. Before the training itself, for a fifth as many epochs,
+    its predictions stand in for the missing labels (Lee 2013)."""
     recipe: str = "default"
     """Where the settings below come from; by default the recipe of the data set."""
     seed: NonNegative = 0
@@ -125,6 +125,12 @@ def check(config):
     check_rules(config)
     if config.overwrite and config.resume:
         raise ValueError("`overwrite` must not be given with `resume`, got both")
+    for name in ("m1_from", "teacher"):
+        path = getattr(config, name)
+        if config.overwrite and path and config.folder.resolve() in Path(path).resolve().parents:
+            raise ValueError(
+                f"`{name}` must be outside of the run folder that `overwrite` empties, got {path}"
+            )
     if config.m1_from is not None and config.model not in STACKS:
         names = ", ".join(STACKS)
         raise ValueError(f"`model` must be one of {names} with `m1_from`, got {config.model!r}")
@@ -177,17 +183,20 @@ def check(config):
 
 
 def _check_teacher(config):
-    """Refuse a teacher where there is no lesson, and what its lesson stands for."""
+    """Refuse a teacher of what has no classes, and settings that its lesson takes the place of."""
     if config.teacher is None:
         if config.recipe == "mnist-m2-taught":
             raise ValueError("`teacher` must be given with `recipe` mnist-m2-taught, got None")
         return
     if config.model in ("m1", "conditional"):
         raise ValueError(f"`model` must be one with classes with `teacher`, got {config.model!r}")
-    for name in ("restarts", "labels_first"):
+    if config.strategy == "multi-worker":
+        raise ValueError(f"`teacher` must be None with several workers, got {config.teacher}")
+    off = {"restarts": "0", "labels_first": "0", "committee": "off (--m2.no-committee)"}
+    for name, rule in off.items():
         value = getattr(config.settings.m2, name)
         if value:
-            raise ValueError(f"`m2.{name}` must be 0 with `teacher`, got {value}")
+            raise ValueError(f"`m2.{name}` must be {rule} with `teacher`, got {value}")
 
 
 def _check_filters(config):
@@ -213,7 +222,8 @@ def to_json(config):
     content = {**dataclasses.asdict(config), "run_dir": config.folder}
     content = {name: str(v) if isinstance(v, Path) else v for name, v in content.items()}
     options = {name: str(v) if isinstance(v, Path) else v for name, v in config.options.items()}
-    return {**content, "options": options}
+    given = {} if config.teacher is None else {"teacher_sha256": files.sha256(config.teacher)}
+    return {**content, "options": options, **given}
 
 
 # What may change from a run to the one that resumes it.

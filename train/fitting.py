@@ -5,6 +5,7 @@ import math
 import signal
 import sys
 import warnings
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import keras
@@ -27,7 +28,7 @@ from train.callbacks import (
     reported_epochs,
 )
 from train.checkpoints import Checkpoints
-from train.config import AUXILIARY, STACKS
+from train.config import AUXILIARY, STACKS, to_json
 from train.observation import observed_as
 
 STEPS_PER_EXECUTION = 50
@@ -39,15 +40,16 @@ OF_CLASSES = {"m2": dgm.M2, "adgm": dgm.ADGM, "sdgm": dgm.SDGM}
 
 
 class Given(NamedTuple):
-    """Trained models that a run builds on.
+    """What earlier runs give to one.
 
     Attributes:
-        m1: of `config.m1_from`, to stack M2 on; None: one is trained.
-        teacher: of `config.teacher`, whose predictions are labels at first; None: there is none.
+        m1: the M1 of `config.m1_from`, to stack M2 on; None: one is trained.
+        lesson: labels [N] of the training examples for the beginning, where `config.teacher` says
+            those that are unknown; None: there is none.
     """
 
     m1: Any = None
-    teacher: Any = None
+    lesson: np.ndarray | None = None
 
 
 def fit(config, data, folder, given):
@@ -59,7 +61,7 @@ def fit(config, data, folder, given):
         folder: of the run.
         given: a `Given`.
     """
-    m1, teacher = given
+    m1, lesson = given
     if m1 is None:
         every = np.concatenate([data.x_train, data.x_valid, data.x_test])
         observation = observed_as(config.settings, data.x_train, data.columns, every)
@@ -68,7 +70,7 @@ def fit(config, data, folder, given):
     if config.model in OF_CLASSES:
         kind = OF_CLASSES[config.model]
         return fit_m2(
-            config, data, folder, lambda **options: kind(**options, **observation), teacher
+            config, data, folder, lambda **options: kind(**options, **observation), lesson
         )
     if m1 is None:
         m1, facts = fit_m1(config, data, folder, observation)
@@ -85,7 +87,7 @@ def fit(config, data, folder, given):
         data,
         folder,
         lambda **options: dgm.StackedM1M2(m1, above=above, **options),
-        teacher,
+        lesson,
     )
     return model, {**found, **facts}
 
@@ -136,26 +138,29 @@ def classify_features(m1, data):
 
 
 def load_given(config, data):
-    """The `Given` of the models that `config` names.
+    """The `Given` of the files that `config` names.
 
     Raises:
         ValueError: if a file holds none of its kind for such data.
     """
     return Given(
         None if config.m1_from is None else load_m1(config.m1_from, data, config.seed),
-        None if config.teacher is None else load_teacher(config.teacher, data),
+        None if config.teacher is None else lesson_of(config, data),
     )
 
 
-def load_teacher(path, data):
-    """A trained classifier of such data and classes.
+def lesson_of(config, data):
+    """The labels [N] of the training examples, those that are unknown as the teacher predicts them.
+
+    A warning says where the teacher's run had other data, labels or another split of them.
 
     Raises:
-        ValueError: if the file holds something else.
+        ValueError: if the file holds no classifier of such data and classes.
     """
+    path = config.teacher
     try:
         files.check_model_file(path, "teacher")
-        teacher = keras.models.load_model(path)
+        teacher = keras.models.load_model(path, compile=False)
         known = teacher.class_names or range(teacher.num_classes or 0)
     except (OSError, ValueError, AttributeError) as error:
         raise ValueError(f"`teacher` must be a saved classifier, got {path}: {error}") from None
@@ -166,7 +171,15 @@ def load_teacher(path, data):
             f"{', '.join(data.class_names)}, got {path} of {teacher.input_dim} features and "
             f"{', '.join(classes) or 'no classes'}"
         )
-    return teacher
+    theirs, ours = run_folder.read_config(Path(path).parent) or {}, to_json(config)
+    for name in ("dataset", "num_labeled", "seed"):
+        if theirs.get(name, ours[name]) != ours[name]:
+            warnings.warn(
+                f"the teacher of {path} was trained with `{name}` {theirs[name]}, and this run has "
+                f"{ours[name]}: it may know labels that are held out here",
+                stacklevel=2,
+            )
+    return np.where(data.y_train < 0, predicted(teacher, data.x_train), data.y_train)
 
 
 def load_m1(path, data, seed):
@@ -223,7 +236,7 @@ def m2_options(config, data, seed):
     }
 
 
-def fit_m2(config, data, folder, make, teacher=None):
+def fit_m2(config, data, folder, make, lesson=None):
     """Train an M2, on x or on z1, and say how well it does.
 
     Args:
@@ -231,8 +244,7 @@ def fit_m2(config, data, folder, make, teacher=None):
         data: its `Dataset`.
         folder: of the run.
         make: a function of its options that returns the model.
-        teacher: whose predictions are its labels at first, where they are unknown; None: there is
-            none.
+        lesson: labels [N] to begin with; None: there are none but the data's.
     """
     valid, test = (data.x_valid, data.y_valid), (data.x_test, data.y_test)
     examples = (data.x_train, data.y_train), valid
@@ -248,16 +260,17 @@ def fit_m2(config, data, folder, make, teacher=None):
     options["labels_first"] = recipe.labels_first
     options["labels_per_batch"] = recipe.labels_per_batch
 
-    def briefly(name, model, train, options):
+    def briefly(name, model, labels):
         """Train a model for a fifth of the epochs."""
         short = dataclasses.replace(recipe, epochs=restarts.epochs(recipe))
         history = f"{run_folder.CHECKPOINTS}/{name}.csv"
         (folder / run_folder.CHECKPOINTS).mkdir(exist_ok=True)
-        _fit(config, name, model, short, (train, valid), folder, history, (), metrics, options)
+        brief = (data.x_train, labels), valid
+        _fit(config, name, model, short, brief, folder, history, (), metrics, options)
 
     def start(seed, name):
         model = make(**m2_options(config, data, seed))
-        briefly(name, model, examples[0], options)
+        briefly(name, model, data.y_train)
         logs = model.evaluate(*valid, batch_size=EVALUATION_BATCH, verbose=0, return_dict=True)
         return logs["elbo"]
 
@@ -267,16 +280,13 @@ def fit_m2(config, data, folder, make, teacher=None):
         seed = int(next(iter(facts["restarts"])))
         keras.utils.set_random_seed(seed)
     model = make(**m2_options(config, data, seed))
-    if teacher is not None:
-        facts["teacher_sha256"] = files.sha256(config.teacher)
-        pseudo = np.where(data.y_train < 0, predicted(teacher, data.x_train), data.y_train)
-        all_labeled = {**options, "labels_first": 0, "labels_per_batch": None}
-        briefly("lesson", model, (data.x_train, pseudo), all_labeled)
+    if lesson is not None:
+        briefly("lesson", model, lesson)
     seconds = _fit(
         config, "m2", model, recipe, examples, folder, history, callbacks, metrics, options
     )
     if recipe.committee and members.few_labels(data.y_train):
-        facts["committee"] = taught(config, data, model)
+        facts["committee"] = taught_by_committee(config, data, model)
     logs = model.evaluate(*test, batch_size=EVALUATION_BATCH, verbose=0, return_dict=True)
     return model, {
         **facts,
@@ -287,7 +297,7 @@ def fit_m2(config, data, folder, make, teacher=None):
     }
 
 
-def taught(config, data, model):
+def taught_by_committee(config, data, model):
     """Let a committee teach q(y|x) of an M2 or M1+M2; its members, as `members.teach` tells."""
     recipe = config.settings.m2
 

@@ -52,7 +52,7 @@ def run(config, data, folder, given):
         config: a `FitConfig`.
         data: its `Dataset`.
         folder: of the run.
-        given: the `Given` of the models that `config` names.
+        given: a `fitting.Given`.
     """
     earlier = run_folder.read_config(folder)
     if earlier is not None:
@@ -129,6 +129,8 @@ def check_data(config, data):
     if config.model == "m1" and not data.num_labeled:
         return
     _check_labels(config, data)
+    if config.teacher is not None and (data.y_train >= 0).all():
+        raise ValueError(f"`teacher` must be None where every label is known, got {config.teacher}")
     if data.num_classes < 2:
         raise ValueError(f"`dataset` must have at least 2 classes, got {data.num_classes}")
     if not data.num_labeled:

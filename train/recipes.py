@@ -210,7 +210,7 @@ RECIPES = {
     "mnist-m2": Recipe(m2=M2Recipe(hidden_units=(500,), alpha=3.0, epochs=60)),
     # Deeper, with a smooth q(y|x).
     "mnist-m2-smooth": pixels(hidden_units=(500, 500), epochs=30, labels_first=200, restarts=2),
-    # The same after a teacher's lesson, which stands for labels first and restarts.
+    # The same after a teacher's lesson, in the place of labels first and restarts.
     "mnist-m2-taught": pixels(hidden_units=(500, 500), epochs=30),
     # Maaløe et al. (2016), section 4; alpha is their 0.1 N / N_l at 100 of 50,000 labels.
     "mnist-sdgm": Recipe(

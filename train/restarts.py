@@ -11,7 +11,7 @@ import numpy as np
 
 from keras_dgm.runs import files, run_folder
 
-# Of the epochs, how many a start has.
+# Of the epochs, how many a start has, or a teacher's lesson.
 PART = 0.2
 FILE = "restarts.json"
 
@@ -36,7 +36,6 @@ def bounds(config, folder, start):
         start: a function of a seed and a name that trains a start and returns its bound.
     """
     path = folder / run_folder.CHECKPOINTS / FILE
-    path.parent.mkdir(exist_ok=True)
     found = files.read_json(path, missing_ok=True) or {}
     for number, seed in enumerate(seeds(config)):
         if str(seed) not in found:

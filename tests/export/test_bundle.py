@@ -116,7 +116,7 @@ def test_versions_count_up_and_settings_that_a_user_edited_stay(
         return capsys.readouterr().out
 
     theirs = output / "docker-compose.yml"
-    watcher = threading.Thread(target=watch)
+    watcher = threading.Thread(target=watch, daemon=True)
     watcher.start()
     export()
     made = theirs.read_text("utf-8")

@@ -15,6 +15,7 @@ import keras_dgm as dgm
 from keras_dgm.runs import files
 from train import cli, fitting, report
 from train.cli import main
+from train.config import FitConfig
 
 SHORT = ["--m1.epochs", "4", "--m1.hidden-units", "20", "--m2.epochs", "6"]
 SHORT += ["--m2.hidden-units", "20", "--num-labeled", "50"]
@@ -138,21 +139,28 @@ def test_an_m1_that_is_none(arguments, message, run, tmp_path, monkeypatch, caps
 
 
 @pytest.mark.slow
-def test_q_is_first_fitted_to_what_a_teacher_says(run, tmp_path):
-    teacher, folder = run[0] / "model.keras", tmp_path / "pupil"
-    still = ["--m2.epochs", "1", "--m2.learning-rate", "1e-9", "--no-baselines"]
+def test_a_teacher_says_the_missing_labels_of_a_fifth_as_many_epochs(run, tmp_path, monkeypatch):
+    teacher, trained = run[0] / "model.keras", {}
+    train = fitting._fit
+
+    def watched(config, name, model, recipe, examples, *others):
+        trained[name] = model, recipe.epochs, examples[0][1]
+        return train(config, name, model, recipe, examples, *others)
+
+    monkeypatch.setattr(fitting, "_fit", watched)
+    folder = tmp_path / "pupil"
     arguments = ["--model", "m2", "--teacher", str(teacher), "--run-dir", str(folder)]
-    assert main(["fit", *SHORT, *still, *arguments]) == 0
-    x = dgm.data.load("digits", 50, 0).x_train
-    answers = [
-        keras.models.load_model(path).predict(x, verbose=0)
-        for path in (teacher, folder / "model.keras")
-    ]
-    # The teacher of so few epochs is hardly sure of a class.
-    of_teacher, of_pupil = (a - a.mean(axis=0) for a in answers)
-    assert np.corrcoef(of_teacher.ravel(), of_pupil.ravel())[0, 1] > 0.8
-    result = json.loads((folder / "result.json").read_text())
-    assert result["teacher_sha256"] == files.sha256(teacher)
+    assert main(["fit", *SHORT, *arguments, "--no-baselines"]) == 0
+
+    (pupil, epochs, lesson), (model, epochs_after, labels) = trained["lesson"], trained["m2"]
+    data = dgm.data.load("digits", 50, 0)
+    predicted = keras.models.load_model(teacher).predict(data.x_train, verbose=0).argmax(axis=-1)
+    assert pupil is model and (epochs, epochs_after) == (2, 6)
+    np.testing.assert_array_equal(labels, data.y_train)
+    np.testing.assert_array_equal(lesson, np.where(labels < 0, predicted, labels))
+    config = json.loads((folder / "config.json").read_text())
+    assert config["teacher_sha256"] == files.sha256(teacher)
+    assert len((folder / "history.csv").read_text().splitlines()) == 1 + 6
 
 
 @pytest.mark.parametrize(
@@ -164,6 +172,8 @@ def test_q_is_first_fitted_to_what_a_teacher_says(run, tmp_path):
         (["--teacher", "model.keras", "--model", "m1"], "`model` must be one with classes"),
         (["--teacher", "model.keras", "--m2.restarts", "2"], "`m2.restarts` must be 0 with `te"),
         (["--teacher", "model.keras", "--m2.labels-first", "9"], "`m2.labels_first` must be 0"),
+        (["--teacher", "model.keras", "--m2.committee"], "`m2.committee` must be off"),
+        (["--teacher", "model.keras", "--num-labeled", "None"], "where every label is known"),
         (["--recipe", "mnist-m2-taught"], "`teacher` must be given with `recipe` mnist-m2-taught"),
     ],
 )
@@ -182,7 +192,25 @@ def test_a_teacher_of_other_data_or_classes(other, tmp_path):
     model.build((None, other.get("features", 64)))
     model.save(tmp_path / "model.keras")
     with pytest.raises(ValueError, match=r"`teacher` must be a classifier of 64 features and the"):
-        fitting.load_teacher(tmp_path / "model.keras", data)
+        fitting.lesson_of(FitConfig(teacher=tmp_path / "model.keras"), data)
+
+
+def test_a_teacher_that_knows_other_labels_is_a_warning(run):
+    data = dgm.data.load("digits", 50, 1)
+    config = FitConfig(num_labeled=50, seed=1, teacher=run[0] / "model.keras")
+    with pytest.warns(UserWarning, match=r"was trained with `seed` 0, and this run has 1: it may"):
+        fitting.lesson_of(config, data)
+
+
+@pytest.mark.parametrize(
+    ("flag", "file"), [("--m1-from", "m1.keras"), ("--teacher", "model.keras")]
+)
+def test_what_a_run_builds_on_is_not_overwritten(flag, file, run, capsys):
+    folder = run[0]
+    arguments = [flag, str(folder / file), "--run-dir", str(folder), "--overwrite"]
+    assert main(["fit", *SHORT, *arguments]) == 1
+    assert "must be outside of the run folder that `overwrite` empties" in capsys.readouterr().err
+    assert (folder / file).exists()
 
 
 @pytest.mark.slow

@@ -20,6 +20,7 @@ def test_the_best_is_first_and_none_is_trained_twice(tmp_path):
     seeds = restarts.seeds(config(2))
     assert seeds[0] == 3 and len(set(seeds)) == 3 and seeds == restarts.seeds(config(2))
     known, asked = dict(zip(seeds, (-9.0, -7.0, -8.0), strict=True)), []
+    (tmp_path / "checkpoints").mkdir()
 
     def start(seed, name):
         asked.append((seed, name))

@@ -68,6 +68,15 @@ def test_a_killed_run_resumes_bit_for_bit(whole, stopped, tmp_path):
 
 
 @pytest.mark.slow
+def test_a_run_killed_in_its_lesson_resumes_bit_for_bit(whole, tmp_path):
+    taught = [*M2, "--m2.class-sum", "adaptive", "--teacher", str(whole / "model.keras")]
+    survive(tmp_path / "killed", *taught, kills=2, seed=0)
+    for name in ("killed", "whole"):
+        finish(tmp_path / name, *taught)
+    assert_same_runs(tmp_path / "killed", tmp_path / "whole")
+
+
+@pytest.mark.slow
 def test_a_damaged_save_is_passed_over_with_a_warning(stopped, tmp_path):
     folder = shutil.copytree(stopped[0] / "checkpoints", tmp_path / "saves")
     *_, before, newest = sorted(folder.glob("*.keras"), key=checkpoints.epochs_of)

@@ -23,7 +23,7 @@ CLASSIFIERS = {
 # What a cell keeps of the result of a run.
 KEPT = ("valid_error", "test_error", "bound", "m2_seconds_per_epoch", "seconds")
 # What of its configuration decides that result.
-TRAINED = ("dataset", "num_labeled", "model", "m1_from", "teacher", "seed", "settings")
+TRAINED = ("dataset", "num_labeled", "model", "m1_from", "teacher_sha256", "seed", "settings")
 
 POSTERIOR_SAMPLES = 100
 
@@ -202,6 +202,6 @@ def fit_once(config):
     earlier, wanted = run_folder.read_config(config.folder), files.as_json(to_json(config))
     if earlier is not None:
         known = {**earlier, "settings": completed(earlier["settings"])}
-        if all(known.get(key) == wanted[key] for key in TRAINED):
+        if all(known.get(key) == wanted.get(key) for key in TRAINED):
             config = dataclasses.replace(config, overwrite=False, resume=True)
     return pipeline.fit(config)

@@ -23,7 +23,7 @@ class Row:
         dataset: a name for `keras_dgm.data.load`.
         recipe: a name for `recipes.find`; the data set's, unless another is given.
         variant_of: a key of `cells.RUNNERS`, where the name is none.
-        teacher: the name of the row whose model of the same cell q(y|x) learns from first.
+        teacher: the name of the row whose model of the same cell M2 learns from first.
     """
 
     name: str
@@ -136,7 +136,7 @@ class Cell:
 
     @property
     def teacher(self):
-        """The cell of the model that q(y|x) learns from first; None: there is none."""
+        """The cell of the model that M2 learns from first; None: there is none."""
         if self.row.teacher is None:
             return None
         (row,) = (row for row in ROWS if row.name == self.row.teacher)
