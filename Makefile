@@ -43,10 +43,10 @@ demo: $(VENV)/.train.stamp ## train M1+M2 on digits with 50 labels, export it, d
 	@$(MAKE) --no-print-directory -j 2 demo-bundle demo-figures
 	@echo 'to look at: runs/demo/figures/index.html, and runs/demo-bundle/report.md'
 
-# Of the run of `demo`, on a core each.
-demo-bundle:
+# Of the run of `demo`, both at once: the pictures are there well before the bundle times its files.
+demo-bundle: $(VENV)/.train.stamp
 	$(PY) -m export bundle runs/demo --output runs/demo-bundle
-demo-figures:
+demo-figures: $(VENV)/.train.stamp
 	$(PY) -m train figures runs/demo
 
 demo-draws: $(VENV)/.train.stamp ## the same over 5 draws of the labels, with the mean errors
