@@ -163,13 +163,13 @@ SMOOTH = M2Recipe(
 )
 
 
-def images(filters=(32, 64), **observation):
-    """M1+M2 with a convolutional M1 and a smooth q(y|z1)."""
+def images(filters=(32, 64), m2=SMOOTH, **observation):
+    """M1+M2 with a convolutional M1."""
     return Recipe(
         m1=M1Recipe(
             hidden_units=(128,), filters=filters, activation="relu", epochs=30, kl_warmup=5
         ),
-        m2=SMOOTH,
+        m2=m2,
         **observation,
     )
 
@@ -205,7 +205,12 @@ RECIPES = {
     # Rows of 16 x 16 grey levels from -1 to 1.
     "usps": images(likelihood="gaussian", likelihood_scale=0.2),
     # Digits in colour, of any part of SVHN.
-    "svhn": images(likelihood="bounded_gaussian", likelihood_scale=0.1, filters=(32, 64, 128)),
+    "svhn": images(
+        filters=(32, 64, 128),
+        m2=M2Recipe(activation="relu", alpha=3.0, epochs=100),
+        likelihood="bounded_gaussian",
+        likelihood_scale=0.1,
+    ),
     # M2 on pixels, with the paper's one hidden layer.
     "mnist-m2": Recipe(m2=M2Recipe(hidden_units=(500,), alpha=3.0, epochs=60)),
     # Deeper, with a smooth q(y|x).
