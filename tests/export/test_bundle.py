@@ -433,7 +433,7 @@ def test_a_model_of_mixed_precision_is_exported_in_float32(tmp_path, stacked):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", ["M1", "M2, PCA", "M2, own classifier"])
-def test_every_kind_of_model_becomes_a_bundle(kind, tmp_path, capsys, two_precisions):
+def test_every_kind_of_model_becomes_a_bundle(kind, tmp_path, capsys):
     data = dgm.data.load("digits", num_labeled=100)
     if kind == "M1":
         model = dgm.M1(8, (32,), likelihood=likelihoods.Gaussian(0.1), seed=0)
