@@ -28,8 +28,7 @@ endif
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help demo demo-bundle demo-figures demo-draws pictures docs tutorials test test-slow lint \
-    wheel dist web-deps \
-    requirements sbom audit clean
+    wheel dist web-deps requirements sbom audit clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile

@@ -127,7 +127,7 @@ def check(config):
         raise ValueError("`overwrite` must not be given with `resume`, got both")
     for name in ("m1_from", "teacher"):
         path = getattr(config, name)
-        if config.overwrite and path and config.folder.resolve() in Path(path).resolve().parents:
+        if config.overwrite and path and config.folder.resolve() in path.resolve().parents:
             raise ValueError(
                 f"`{name}` must be outside of the run folder that `overwrite` empties, got {path}"
             )

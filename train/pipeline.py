@@ -15,7 +15,7 @@ import keras_dgm as dgm
 from keras_dgm import checks
 from keras_dgm.data.dataset import labels_needed
 from keras_dgm.runs import files, run_folder
-from train import baselines, fitting, report, verdict, workers
+from train import baselines, fitting, given, report, verdict, workers
 from train.config import check, check_same, to_json
 from train.observation import likelihood_of
 
@@ -40,19 +40,19 @@ def fit(config):
     )
     check_data(config, data)
     with distribution.scope():
-        given = fitting.load_given(config, data)
+        of_earlier = given.load(config, data)
         with workers.opened(config) as folder:
-            return run(config, data, folder, given)
+            return run(config, data, folder, of_earlier)
 
 
-def run(config, data, folder, given):
+def run(config, data, folder, of_earlier):
     """Train in a run folder, from its checkpoints if it has some, and return the result.
 
     Args:
         config: a `FitConfig`.
         data: its `Dataset`.
         folder: of the run.
-        given: a `fitting.Given`.
+        of_earlier: a `given.Given`.
     """
     earlier = run_folder.read_config(folder)
     if earlier is not None:
@@ -64,7 +64,7 @@ def run(config, data, folder, given):
     print("\n".join([repr(data), *notes, f"writing to {folder}"]), flush=True)
     started = time.perf_counter()
     keras.utils.set_random_seed(config.seed)
-    model, facts = fitting.fit(config, data, folder, given)
+    model, facts = fitting.fit(config, data, folder, of_earlier)
     result = {**facts, "seed": config.seed, "settings": dataclasses.asdict(config.settings)}
     # Of a run that was resumed, nobody knows how long it was at work before.
     result["seconds"] = time.perf_counter() - started if earlier is None else None

@@ -174,7 +174,7 @@ def images(filters=(32, 64), m2=SMOOTH, **observation):
     )
 
 
-def pixels(**settings):
+def pixels(labels_first=200, **settings):
     """M2 on pixels, with a smooth q(y|x)."""
     return Recipe(
         m2=M2Recipe(
@@ -182,6 +182,7 @@ def pixels(**settings):
             alpha=3.0,
             adversarial_weight=10.0,
             adversarial_radius=0.2,
+            labels_first=labels_first,
             **settings,
         )
     )
@@ -197,9 +198,7 @@ RECIPES = {
     # As mnist-smooth, on an M1 of images.
     "mnist-conv": images(likelihood="bernoulli"),
     # M2 on pixels, all of its networks convolutional.
-    "mnist-conv-m2": pixels(
-        hidden_units=(128,), filters=(32, 64), epochs=20, labels_first=200, learning_rate=1e-3
-    ),
+    "mnist-conv-m2": pixels(hidden_units=(128,), filters=(32, 64), epochs=20, learning_rate=1e-3),
     # Grey clothes, which a draw of binary pixels would destroy.
     "fashion_mnist": images(likelihood="bernoulli", binarize=False),
     # Rows of 16 x 16 grey levels from -1 to 1.
@@ -214,9 +213,9 @@ RECIPES = {
     # M2 on pixels, with the paper's one hidden layer.
     "mnist-m2": Recipe(m2=M2Recipe(hidden_units=(500,), alpha=3.0, epochs=60)),
     # Deeper, with a smooth q(y|x).
-    "mnist-m2-smooth": pixels(hidden_units=(500, 500), epochs=30, labels_first=200, restarts=2),
+    "mnist-m2-smooth": pixels(hidden_units=(500, 500), epochs=30, restarts=2),
     # The same after a teacher's lesson, in the place of labels first and restarts.
-    "mnist-m2-taught": pixels(hidden_units=(500, 500), epochs=30),
+    "mnist-m2-taught": pixels(hidden_units=(500, 500), epochs=30, labels_first=0),
     # Maaløe et al. (2016), section 4; alpha is their 0.1 N / N_l at 100 of 50,000 labels.
     "mnist-sdgm": Recipe(
         m2=M2Recipe(

@@ -8,7 +8,7 @@ import keras
 import pytest
 
 import keras_dgm as dgm
-from export import browser, cli, litert, litert_files, measure, onnx_files, source, verify, web
+from export import browser, cli, litert_files, measure, onnx_files, source, verify, web
 from keras_dgm import likelihoods
 
 
@@ -45,12 +45,6 @@ def bundle(trained, tmp_path_factory):
 def saved_model(bundle):
     """The folder of the SavedModel in the bundle."""
     return bundle / "servable" / "digits" / "1"
-
-
-@pytest.fixture
-def two_precisions(monkeypatch):
-    """Of LiteRT files; test_litert.py has all of them."""
-    monkeypatch.setattr(litert, "FORMATS", ("float32", "int8"))
 
 
 @pytest.fixture

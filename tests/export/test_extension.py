@@ -9,7 +9,7 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 import keras_dgm as dgm
-from export import bundle, cli, servable, source, verify
+from export import bundle, cli, litert, servable, source, verify
 from export.runners import LiteRT, VerificationError
 from keras_dgm.likelihoods.base import Likelihood, independent
 from keras_dgm.serving import Endpoint
@@ -17,7 +17,10 @@ from keras_dgm.serving import Endpoint
 N, D, K = 60, 6, 3
 
 
-pytestmark = pytest.mark.usefixtures("two_precisions")
+@pytest.fixture(autouse=True)
+def two_precisions(monkeypatch):
+    """Of LiteRT files; test_litert.py has all of them."""
+    monkeypatch.setattr(litert, "FORMATS", ("float32", "int8"))
 
 
 @keras.saving.register_keras_serializable(package="tests.export")

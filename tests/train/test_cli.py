@@ -13,7 +13,7 @@ import pytest
 
 import keras_dgm as dgm
 from keras_dgm.runs import files
-from train import cli, fitting, report
+from train import cli, fitting, given, report
 from train.cli import main
 from train.config import FitConfig
 
@@ -117,7 +117,7 @@ def test_m2_on_an_m1_of_an_earlier_run(run, tmp_path, capsys):
 def test_an_m1_of_another_seed_is_a_warning(run):
     data = dgm.data.load("digits", 50, 1)
     with pytest.warns(UserWarning, match=r"was trained with seed 0: .* seed 1 holds out"):
-        fitting.load_m1(run[0] / "m1.keras", data, 1)
+        given.load_m1(run[0] / "m1.keras", data, 1)
 
 
 @pytest.mark.parametrize(
@@ -192,14 +192,14 @@ def test_a_teacher_of_other_data_or_classes(other, tmp_path):
     model.build((None, other.get("features", 64)))
     model.save(tmp_path / "model.keras")
     with pytest.raises(ValueError, match=r"`teacher` must be a classifier of 64 features and the"):
-        fitting.lesson_of(FitConfig(teacher=tmp_path / "model.keras"), data)
+        given.lesson_of(FitConfig(teacher=tmp_path / "model.keras"), data)
 
 
 def test_a_teacher_that_knows_other_labels_is_a_warning(run):
     data = dgm.data.load("digits", 50, 1)
     config = FitConfig(num_labeled=50, seed=1, teacher=run[0] / "model.keras")
     with pytest.warns(UserWarning, match=r"was trained with `seed` 0, and this run has 1: it may"):
-        fitting.lesson_of(config, data)
+        given.lesson_of(config, data)
 
 
 @pytest.mark.parametrize(
