@@ -95,21 +95,13 @@ def m2(x, y):
     return fitted(dgm.M2(K, 2, (8,), likelihood=Laplace(0.1), seed=0), x, y)
 
 
-def stacked(x, y):
-    below, bounds = m1(x, y)
-    model, _ = fitted(dgm.StackedM1M2(below, K, 2, (8,), seed=0), x, y)
-    return model, bounds
-
-
 def exported(file, output):
     """The bundle of a file, a report of it, and the folder of the SavedModel."""
     made = bundle.write(source.load(file, name="own"), output)
     return made, output / "servable" / "own" / "1"
 
 
-@pytest.mark.parametrize(
-    "make", [m1, *(pytest.param(make, marks=pytest.mark.slow) for make in (m2, stacked))]
-)
+@pytest.mark.parametrize("make", [m1, pytest.param(m2, marks=pytest.mark.slow)])
 def test_a_likelihood_of_one_s_own_is_trained_saved_and_exported(make, tmp_path):
     keras.utils.set_random_seed(0)
     x, y = examples()
