@@ -28,6 +28,11 @@ class FullyConnected:
         """The argument that it was made of, as a config has it."""
         return self.units
 
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """Of its layers, as `models.base.check_sizes` takes them."""
+        return self.units
+
     def check(self, width: int) -> None:
         """Nothing: any D suits it."""
 

@@ -21,7 +21,7 @@ from keras_dgm.serving.endpoint import Endpoint, Features
 from keras_dgm.training.model import TrainableModel
 from keras_dgm.training.observation import Observation
 from keras_dgm.training.step import StepOutput
-from keras_dgm.trunks import Convolutional
+from keras_dgm.trunks import trunk_of
 
 # Of the layers of a saved model's network: 4 GiB.
 MOST_WEIGHTS = 2**30
@@ -360,11 +360,8 @@ def widths_of(config: dict[str, Any]) -> list[int]:
     named = [
         config.get(name) for name in ("num_classes", "latent_dim", "auxiliary_dim", "num_samples")
     ]
-    hidden = deserialize(config.get("hidden_units"))
-    if isinstance(hidden, Convolutional):
-        hidden = hidden.sizes
-    every = [*named, *(hidden if isinstance(hidden, (list, tuple)) else ())]
-    return [size for size in every if isinstance(size, int)]
+    hidden = deserialize(config.get("hidden_units", ()))
+    return [size for size in named if isinstance(size, int)] + [*trunk_of(hidden).sizes]
 
 
 def check_sizes(*sizes: int) -> None:
