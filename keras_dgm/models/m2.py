@@ -183,6 +183,10 @@ class M2(GenerativeClassifier):
         logits = self.classifier(self.view.inputs_near(x, r), training=False)
         return distributions.categorical(self.only_seen(logits))
 
+    def neighbourhood(self, x: tf.Tensor, noise: Any) -> Callable:
+        """q(y|x + r) as a function of r, as the adversarial loss sees it; `noise`: the bound's."""
+        return lambda r: self.qy_near(x, r)
+
     def qz_xy(self, x: tf.Tensor, y: tf.Tensor, training: bool = False) -> Any:
         """q(z|x,y) of integers y [B, S] or [1, S]; batch shape [B, S]."""
         inputs = self.view.inputs(x)[:, None]
@@ -265,7 +269,7 @@ class M2(GenerativeClassifier):
         if self.smoothness.weight:
             noise, direction = noise
             # Before the bound, for what a layer adds to the loss is of its last call.
-            adversarial_loss = self.smoothness.loss(lambda r: self.qy_near(x, r), direction)
+            adversarial_loss = self.smoothness.loss(self.neighbourhood(x, noise), direction)
         output = self.bounded(x, y, noise, training)
         if training:
             elbo, cross_entropy = output.bound.elbo, output.cross_entropy

@@ -44,6 +44,27 @@ def test_it_is_a_term_of_the_loss_and_of_no_bound(training):
     assert plain.adversarial_loss is None
 
 
+@pytest.mark.parametrize("make", [builders.adgm, builders.sdgm])
+@pytest.mark.parametrize("training", [True, False])
+def test_of_an_auxiliary_model_it_is_where_the_labels_train_q_of_y(make, training):
+    """At an a of the bound: at the mean of q(a|x) it would agree with no label."""
+    model = smooth(make, dtype="float64", num_samples=2)
+    x, y = builders.examples("float64")
+    noise, direction = model.sample_noise(N, training)
+    first = noise[0][:, 0]
+
+    output = model.objective(tf.constant(x), tf.constant(y), (noise, direction), training)
+
+    near = lambda r: model.qy_near(tf.constant(x), r, first)  # noqa: E731
+    np.testing.assert_allclose(
+        output.adversarial_loss, model.smoothness.loss(near, direction), rtol=1e-12
+    )
+    rows = model.augmented(tf.constant(x), first[:, None])
+    np.testing.assert_allclose(
+        near(tf.zeros_like(x)).logits_parameter(), model.qy_ax(rows).logits_parameter(), rtol=1e-12
+    )
+
+
 def test_near_x_at_0_is_q_of_y():
     model = smooth()
     x = model.observe(builders.examples()[0]).location
