@@ -3,6 +3,7 @@
 import statistics
 
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullFormatter
 
 from keras_dgm.generation.figures import plots
 from keras_dgm.runs import files
@@ -105,6 +106,7 @@ def _plot(panel, curve, key):
             label=f"{name} ({split})",
         )
     panel.set_xscale("log")
+    panel.xaxis.set_minor_formatter(NullFormatter())  # Those of less than two decades overlap.
     panel.grid(alpha=0.3)
 
 
