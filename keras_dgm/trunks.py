@@ -117,10 +117,7 @@ class Convolutional:
     def sizes(self) -> tuple[int, ...]:
         """Of its layers, as `models.base.check_sizes` takes them."""
         smallest = self.width // self.image_shape[-1] // 4 ** len(self.filters)
-        channels = [
-            self.kernel_size**2 * self.image_shape[-1],
-            self.kernel_size**2 * self.filters[0],
-        ]
+        channels = [self.kernel_size**2 * n for n in (self.image_shape[-1], *self.filters)]
         return (*channels, *self.filters, smallest * self.filters[-1], *self.units)
 
     def check(self, width: int) -> None:

@@ -248,9 +248,12 @@ def test_what_does_not_fit_is_refused(make, message):
         make()
 
 
-def test_a_saved_model_with_layers_too_large_is_not_made():
+@pytest.mark.parametrize(
+    "too_large", [{"units": [2**31]}, {"filters": [1, 10_000], "kernel_size": 2_000}]
+)
+def test_a_saved_model_with_layers_too_large_is_not_made(too_large):
     config = MAKE["M1"]().get_config()
-    config["hidden_units"]["config"]["units"] = [2**31]
+    config["hidden_units"]["config"] |= too_large
 
     with pytest.raises(ValueError, match="must have layers of at most"):
         dgm.M1.from_config(config)
