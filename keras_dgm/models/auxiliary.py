@@ -1,6 +1,6 @@
 """ADGM and SDGM, M2 with an auxiliary variable."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import keras
@@ -42,7 +42,8 @@ class ADGM(M2):
         auxiliary_dim: A, the size of a.
         num_samples: S, how many a are drawn for an example at each step.
         activation: of the hidden layers.
-        **kwargs: as of `M2`, but for networks of your own.
+        **kwargs: as of `M2`, but for networks of your own; the adversarial loss is of q(y|a,x) at
+            the first of the drawn a.
 
     Call arguments:
         x: [B, D] or [B, ...] data.
@@ -158,18 +159,13 @@ class ADGM(M2):
         """q(y|a,x) at the mean of q(a|x)."""
         return self.qy_ax(self.augmented(x, training=training), training)
 
-    def qy_near(self, x: tf.Tensor, r: tf.Tensor, noise: tf.Tensor | None = None) -> Any:
-        """q(y|a,x + r) with a by noise [B, A]; None: at its mean."""
-        inputs = self.view.inputs_near(x, r)
+    def qy_near(self, x: tf.Tensor, r: tf.Tensor, noise: Any = None) -> Any:
+        """q(y|a,x + r) at the first a that the bound draws, where the labels train it."""
+        inputs, (a_noise, _) = self.view.inputs_near(x, r), noise
         qa_x = distributions.diagonal_normal(self.auxiliary_encoder(inputs, training=False))
-        a = qa_x.mean() if noise is None else distributions.reparameterize(qa_x, noise)
+        a = distributions.reparameterize(qa_x, a_noise[:, 0])
         logits = self.classifier(joined(inputs, a), training=False)
         return distributions.categorical(self.only_seen(logits))
-
-    def neighbourhood(self, x: tf.Tensor, noise: Any) -> Callable:
-        """At the first a of the bound: elsewhere it would be smooth, and agree with no label."""
-        a_noise, _ = noise
-        return lambda r: self.qy_near(x, r, a_noise[:, 0])
 
     def qz_xy(self, x: tf.Tensor, y: tf.Tensor, training: bool = False) -> Any:
         """q(z|a,x,y) at the mean of q(a|x)."""

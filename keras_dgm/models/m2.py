@@ -178,14 +178,14 @@ class M2(GenerativeClassifier):
         logits = self.classifier(self.view.inputs(x), training=training)
         return distributions.categorical(self.only_seen(logits))
 
-    def qy_near(self, x: tf.Tensor, r: tf.Tensor) -> Any:
-        """q(y|x + r), where r [B, W] moves what the classifier sees of x."""
+    def qy_near(self, x: tf.Tensor, r: tf.Tensor, noise: Any = None) -> Any:
+        """q(y|x + r), where r [B, W] moves what the classifier sees of x.
+
+        Args:
+            noise: of the bound, for what a model draws before its q(y|.); M2 draws nothing.
+        """
         logits = self.classifier(self.view.inputs_near(x, r), training=False)
         return distributions.categorical(self.only_seen(logits))
-
-    def neighbourhood(self, x: tf.Tensor, noise: Any) -> Callable:
-        """q(y|x + r) as a function of r, as the adversarial loss sees it; `noise`: the bound's."""
-        return lambda r: self.qy_near(x, r)
 
     def qz_xy(self, x: tf.Tensor, y: tf.Tensor, training: bool = False) -> Any:
         """q(z|x,y) of integers y [B, S] or [1, S]; batch shape [B, S]."""
@@ -269,7 +269,7 @@ class M2(GenerativeClassifier):
         if self.smoothness.weight:
             noise, direction = noise
             # Before the bound, for what a layer adds to the loss is of its last call.
-            adversarial_loss = self.smoothness.loss(self.neighbourhood(x, noise), direction)
+            adversarial_loss = self.smoothness.loss(lambda r: self.qy_near(x, r, noise), direction)
         output = self.bounded(x, y, noise, training)
         if training:
             elbo, cross_entropy = output.bound.elbo, output.cross_entropy
