@@ -197,6 +197,7 @@ def fit_m2(config, data, folder, make, lesson):
         keras.utils.set_random_seed(seed)
     model = make(**m2_options(config, data, seed))
     if lesson is not None:
+        facts["teacher_sha256"] = files.sha256(config.teacher)
         briefly("lesson", model, lesson)
     seconds = _fit(
         config, "m2", model, recipe, examples, folder, history, callbacks, metrics, options
