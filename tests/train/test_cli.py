@@ -158,8 +158,9 @@ def test_a_teacher_says_the_missing_labels_of_a_fifth_as_many_epochs(run, tmp_pa
     assert pupil is model and (epochs, epochs_after) == (2, 6)
     np.testing.assert_array_equal(labels, data.y_train)
     np.testing.assert_array_equal(lesson, np.where(labels < 0, predicted, labels))
-    config = json.loads((folder / "config.json").read_text())
-    assert config["teacher_sha256"] == files.sha256(teacher)
+    for name in ("config.json", "result.json"):
+        found = json.loads((folder / name).read_text())
+        assert found["teacher_sha256"] == files.sha256(teacher)
     assert len((folder / "history.csv").read_text().splitlines()) == 1 + 6
 
 
