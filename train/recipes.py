@@ -202,7 +202,11 @@ RECIPES = {
     # Grey clothes, which a draw of binary pixels would destroy.
     "fashion_mnist": images(likelihood="bernoulli", binarize=False),
     # Rows of 16 x 16 grey levels from -1 to 1.
-    "usps": images(likelihood="gaussian", likelihood_scale=0.2),
+    "usps": images(
+        m2=dataclasses.replace(SMOOTH, alpha=3.0, batch_size=50),
+        likelihood="gaussian",
+        likelihood_scale=0.2,
+    ),
     # Digits in colour, of any part of SVHN.
     "svhn": images(
         filters=(32, 64, 128),
@@ -250,7 +254,9 @@ RECIPES = {
     # The paper's other data, section 4.1: PCA first.
     "svhn_cropped": Recipe(likelihood="gaussian", pca=100),
     "smallnorb": Recipe(likelihood="gaussian", pca=100),
-    "lfw": Recipe(),
+    "lfw": Recipe(
+        likelihood="bounded_gaussian", likelihood_scale=0.1, m1=M1Recipe(activation="relu")
+    ),
     # The networks and the likelihood of Kingma and Welling (2014).
     "frey_face": Recipe(
         likelihood="bounded_gaussian",
