@@ -67,7 +67,7 @@ ROWS = (
     Row(
         "m2-smooth",
         "M2, smooth",
-        {**dict.fromkeys(LABELS[:-1], 3), 100: 5},
+        {**dict.fromkeys(LABELS, 3), 100: 5},
         target={100: "5.0", 600: "3.0", 1000: "2.7", 3000: "2.2"},
         recipe="mnist-m2-smooth",
         variant_of="m2",
@@ -97,7 +97,7 @@ ROWS = (
     Row(
         "m2-taught",
         "M2, smooth, taught by M1+M2",
-        {100: 5},
+        {100: 10},
         target={100: "1.8"},
         recipe="mnist-m2-taught",
         variant_of="m2",
