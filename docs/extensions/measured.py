@@ -9,6 +9,7 @@ import statistics
 from docutils import nodes
 from docutils.parsers.rst import Directive
 from docutils.statemachine import StringList
+from of_one_draw import auxiliary, images
 from results import DOCS, RESULTS, files, read, spread, table
 
 
@@ -71,65 +72,6 @@ def class_sums():
         errors = spread([draw["test_error"] for draw in draws])
         rows.append([f'`class_sum="{name}"`', len(draws), errors, f"{seconds:.1f}"])
     return table(["", "draws", "test error, %", "seconds an epoch"], rows)
-
-
-# File, data, model and recipe.
-IMAGES = (
-    ("images/mnist-conv-100-100", "MNIST", "M1+M2, `mnist-conv`"),
-    (
-        "images/mnist-conv-m2-100-100",
-        "MNIST",
-        "M2, `mnist-conv-m2`, 12 epochs, taught by a taught M2",
-    ),
-    ("images/fashion_mnist-100-100", "Fashion-MNIST", "M1+M2, `fashion_mnist`"),
-    ("images/fashion_mnist-1000-100", "Fashion-MNIST", "the same, on the same M1"),
-    ("images/usps-100-0", "USPS", "M1+M2, `usps`"),
-    ("images/svhn-partial-1000-0", "SVHN, a part", "M1+M2, `svhn`, on an M1 of 134 seconds"),
-)
-AUXILIARY = (
-    ("mnist-m2-taught/teacher-100", "MNIST", "M1+M2, `mnist-smooth`"),
-    ("mnist-m2-taught/taught-100", "MNIST", "M2, `mnist-m2-taught`, taught by this M1+M2"),
-    (
-        "auxiliary/sdgm-taught-100-100",
-        "MNIST",
-        "SDGM, `mnist-m2-taught`, 10 epochs, taught by this M2",
-    ),
-)
-
-
-def of_one_draw(runs):
-    """Errors of one run each, beside the best baseline where the run compared any."""
-    rows = []
-    for name, data, model in runs:
-        found = read(RESULTS / f"{name}.json")
-        low, high = found["interval"]
-        baselines = {key: each["test_error"] for key, each in found.get("baselines", {}).items()}
-        best = min(baselines, key=baselines.get) if baselines else None
-        seconds = found["seconds"]
-        rows.append(
-            [
-                data,
-                found["dataset"]["num_labeled"],
-                model,
-                f"{100 * found['valid_error']:.2f}",
-                f"{100 * found['test_error']:.2f}",
-                f"{100 * low:.2f} to {100 * high:.2f}",
-                f"{best} {100 * baselines[best]:.2f}" if best else "",
-                f"{seconds / 60:.0f}" if seconds else "",
-            ]
-        )
-    head = ["data", "labels", "model, recipe", "validation error, %", "test error, %"]
-    return table([*head, "95 % interval of the examples", "best baseline", "minutes"], rows)
-
-
-def images():
-    """Convolutional models."""
-    return of_one_draw(IMAGES)
-
-
-def auxiliary():
-    """SDGM beside its teacher, and the teacher of that."""
-    return of_one_draw(AUXILIARY)
 
 
 # File, title, what was trained.
