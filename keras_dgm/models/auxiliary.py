@@ -161,7 +161,8 @@ class ADGM(M2):
 
     def qy_near(self, x: tf.Tensor, r: tf.Tensor, noise: Any = None) -> Any:
         """q(y|a,x + r) at the first a that the bound draws, where the labels train it."""
-        inputs, (a_noise, _) = self.view.inputs_near(x, r), noise
+        a_noise, _ = noise
+        inputs = self.view.inputs_near(x, r)
         qa_x = distributions.diagonal_normal(self.auxiliary_encoder(inputs, training=False))
         a = distributions.reparameterize(qa_x, a_noise[:, 0])
         logits = self.classifier(joined(inputs, a), training=False)
