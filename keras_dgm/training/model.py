@@ -277,6 +277,7 @@ class TrainableModel(ReportingModel):
         if held_out is not None:
             self._warn_of_means(held_out, "validation_data")
         self._build_once(train.input_shape)
+        self._build_for_training()
         own = [
             StopNotFinite(),
             *self.training_callbacks(train.some()),
@@ -414,6 +415,17 @@ class TrainableModel(ReportingModel):
         if not self.built:
             with self.distribute_strategy.scope():
                 self.build(shape)
+
+    def _build_for_training(self) -> None:
+        """The variables of optimizer and metrics: a step that creates some is traced twice."""
+        with self.distribute_strategy.scope():
+            if not self.optimizer.built:
+                self.optimizer.build(self.trainable_variables)
+            asked = self._compile_metrics
+            if asked is not None and not asked.built:
+                asked.build(
+                    keras.KerasTensor([None], "int32"), keras.KerasTensor([None, self.num_classes])
+                )
 
     # Randomness.
 

@@ -11,6 +11,7 @@ from builders import K, Z
 import keras_dgm as dgm
 from keras_dgm import likelihoods
 from keras_dgm.preprocessing import PCA
+from keras_dgm.training.step import TrainingStep
 
 BOUND = {"loss", "elbo", "reconstruction", "kl"}
 CLASSIFIER = {"labeled_elbo", "unlabeled_elbo", "classification_loss", "accuracy"}
@@ -124,6 +125,25 @@ def test_two_of_three_steps_an_execution_are_the_same_steps():
         assert model.optimizer.iterations == 6
 
     np.testing.assert_allclose(*runs, rtol=1e-5)
+
+
+@MAKERS
+def test_the_first_step_is_traced_once(make, monkeypatch):
+    """The variables of the optimizer and of the metrics are there by then."""
+    traced = []
+    minimize = TrainingStep._minimize
+
+    def counted(*args):
+        traced.append(args)
+        return minimize(*args)
+
+    monkeypatch.setattr(TrainingStep, "_minimize", counted)
+    metrics = None if make is builders.m1 else ["accuracy"]
+    model = builders.compiled(make(), mode="core", metrics=metrics)
+
+    model.fit(*builders.data_for(make), batch_size=10, epochs=2, verbose=0)
+
+    assert len(traced) == 1
 
 
 @MAKERS
