@@ -52,6 +52,11 @@ def smooth():
     return timed_draws([{**d, "seconds": d["seconds"] + d["m1_seconds"]} for d in draws])
 
 
+def minutes():
+    """The same on two cores without other work, of draws that are not in table 1."""
+    return timed_draws(files("minutes", "mnist-smooth-*.json"))
+
+
 def eight_minutes():
     """The recipe `mnist`: the timed draws, and the earlier ones."""
     earlier = files("eight-minutes", "mnist-m1+m2-100-[0-9].json")
@@ -251,6 +256,7 @@ TABLES = {
         own_data,
         digits,
         smooth,
+        minutes,
         eight_minutes,
         images,
         auxiliary,
