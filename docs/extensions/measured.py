@@ -9,7 +9,7 @@ import statistics
 from docutils import nodes
 from docutils.parsers.rst import Directive
 from docutils.statemachine import StringList
-from of_one_draw import auxiliary, images
+from of_one_draw import auxiliary, connected, images
 from results import DOCS, RESULTS, files, read, spread, table
 
 
@@ -259,6 +259,7 @@ TABLES = {
         minutes,
         eight_minutes,
         images,
+        connected,
         auxiliary,
         class_sums,
         likelihoods,

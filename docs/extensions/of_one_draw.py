@@ -10,10 +10,28 @@ IMAGES = (
         "MNIST",
         "M2, `mnist-conv-m2`, 12 epochs, taught by a taught M2",
     ),
+    ("images/mnist-conv-m2-1000-100", "MNIST", "M2, `mnist-conv-m2`"),
     ("images/fashion_mnist-100-100", "Fashion-MNIST", "M1+M2, `fashion_mnist`"),
     ("images/fashion_mnist-1000-100", "Fashion-MNIST", "the same, on the same M1"),
     ("images/usps-100-0", "USPS", "M1+M2, `usps`"),
     ("images/svhn-partial-1000-0", "SVHN, a part", "M1+M2, `svhn`, on an M1 of 134 seconds"),
+)
+CONNECTED = (
+    (
+        "images/fashion_mnist-fully-connected-100-100",
+        "Fashion-MNIST",
+        "M1+M2, `mnist-smooth`, not binary",
+    ),
+    (
+        "images/fashion_mnist-fully-connected-1000-100",
+        "Fashion-MNIST",
+        "the same, on the same M1",
+    ),
+    (
+        "images/fashion_mnist-m2-1000-100",
+        "Fashion-MNIST",
+        "M2, `mnist-m2-smooth`, not binary",
+    ),
 )
 AUXILIARY = (
     ("mnist-m2-taught/teacher-100", "MNIST", "M1+M2, `mnist-smooth`"),
@@ -22,6 +40,14 @@ AUXILIARY = (
         "auxiliary/sdgm-taught-100-100",
         "MNIST",
         "SDGM, `mnist-m2-taught`, 10 epochs, taught by this M2",
+    ),
+    ("minutes/mnist-smooth-13", "MNIST", "on another draw, M1+M2, `mnist-smooth`"),
+    ("auxiliary/m1sdgm-100-13", "MNIST", "M1+SDGM, `mnist-smooth`, on its M1"),
+    ("minutes/mnist-m2-taught-13", "MNIST", "M2, `mnist-m2-taught`, taught by this M1+M2"),
+    (
+        "auxiliary/adgm-taught-100-13",
+        "MNIST",
+        "ADGM, `mnist-m2-taught`, 10 epochs, taught by this M2",
     ),
 )
 
@@ -56,6 +82,11 @@ def images():
     return errors(IMAGES)
 
 
+def connected():
+    """Fully connected models, on the draws of the convolutional ones."""
+    return errors(CONNECTED)
+
+
 def auxiliary():
-    """SDGM beside its teacher, and the teacher of that."""
+    """SDGM and ADGM beside their teachers, and the teachers of those."""
     return errors(AUXILIARY)
