@@ -67,7 +67,7 @@ ROWS = (
     Row(
         "m2-smooth",
         "M2, smooth",
-        {**dict.fromkeys(LABELS, 3), 100: 5},
+        dict.fromkeys(LABELS, 5),
         target={100: "5.0", 600: "3.0", 1000: "2.7", 3000: "2.2"},
         recipe="mnist-m2-smooth",
         variant_of="m2",
@@ -89,7 +89,7 @@ ROWS = (
     Row(
         "m1+m2-smooth",
         "M1+M2, smooth",
-        {**dict.fromkeys(LABELS, 3), 100: 10},
+        {**dict.fromkeys(LABELS, 5), 100: 10},
         target={100: "1.8", 600: "1.6", 1000: "1.5", 3000: "1.4", None: "0.9"},
         recipe="mnist-smooth",
         variant_of="m1+m2",
