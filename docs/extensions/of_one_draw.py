@@ -41,7 +41,7 @@ AUXILIARY = (
         "MNIST",
         "SDGM, `mnist-m2-taught`, 10 epochs, taught by this M2",
     ),
-    ("minutes/mnist-smooth-13", "MNIST", "on another draw, M1+M2, `mnist-smooth`"),
+    ("minutes/mnist-smooth-13", "MNIST", "M1+M2, `mnist-smooth`"),
     ("auxiliary/m1sdgm-100-13", "MNIST", "M1+SDGM, `mnist-smooth`, on its M1"),
     ("minutes/mnist-m2-taught-13", "MNIST", "M2, `mnist-m2-taught`, taught by this M1+M2"),
     (
@@ -65,6 +65,7 @@ def errors(runs):
             [
                 data,
                 found["dataset"]["num_labeled"],
+                found["seed"],
                 model,
                 f"{100 * found['valid_error']:.2f}",
                 f"{100 * found['test_error']:.2f}",
@@ -73,7 +74,7 @@ def errors(runs):
                 f"{seconds / 60:.0f}" if seconds else "",
             ]
         )
-    head = ["data", "labels", "model, recipe", "validation error, %", "test error, %"]
+    head = ["data", "labels", "draw", "model, recipe", "validation error, %", "test error, %"]
     return table([*head, "95 % interval of the examples", "best baseline", "minutes"], rows)
 
 
