@@ -44,7 +44,6 @@ class Checkpoints(keras.callbacks.Callback):
     def on_train_begin(self, logs=None):
         self.saved_at = time.monotonic()
         if self.newest is not None:
-            self.model.optimizer.build(self.model.trainable_variables)
             self.model.load_weights(self.newest)
 
     def on_epoch_end(self, epoch, logs=None):
