@@ -53,13 +53,18 @@ def fill(config):
     for cell in grid.cells(config.cells):
         path = config.results / f"{cell.name}.json"
         earlier = files.read_json(path, missing_ok=True)
-        if earlier is not None and completed(earlier["recipe"]) == recipe(cell):
+        if earlier is not None and is_of_today(cell, earlier):
             print(f"{cell.name}  finished: {path}")
             continue
         path.parent.mkdir(parents=True, exist_ok=True)
         result = run(cell, config)
         files.write_json(path, result)
         print(f"{cell.name}  {100 * result['test_error']:.2f} %  {path}", flush=True)
+
+
+def is_of_today(cell, result):
+    """Whether a result of a cell comes from the recipe that the cell has today."""
+    return completed(result["recipe"]) == recipe(cell)
 
 
 def run(cell, config):

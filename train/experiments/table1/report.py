@@ -17,7 +17,7 @@ def table(folder):
         folder: of the finished cells.
 
     Raises:
-        ValueError: if the cells of one row were trained with different recipes.
+        ValueError: if a cell was trained with another recipe than it has today.
     """
     head = ["all" if labels is None else labels for labels in grid.LABELS]
     lines = [_line(["labels", *head]), _line(["---"] * (1 + len(head)))]
@@ -77,21 +77,19 @@ def results(row, folder):
     """The contents of a row's finished cells, lists by the number of labels.
 
     Raises:
-        ValueError: if their recipes differ in more than the width of M2 and the samples of p(y|x).
+        ValueError: if one was trained with another recipe than it has today.
     """
     found: dict[int | None, list] = {}
     for cell in (cell for cell in grid.cells() if cell.row is row):
         result = files.read_json(folder / f"{cell.name}.json", missing_ok=True)
-        if result is not None:
-            found.setdefault(cell.num_labeled, []).append(result)
-    recipes = [cells.completed(r["recipe"]) for column in found.values() for r in column]
-    if row.model == "m1+m2":
-        recipes = [_in_common(recipe) for recipe in recipes]
-    if any(recipe != recipes[0] for recipe in recipes):
-        raise ValueError(
-            f"`results` must hold cells of one recipe in the row {row.title} of {row.dataset}; "
-            "run `python -m train table1` to bring them up to date"
-        )
+        if result is None:
+            continue
+        if not cells.is_of_today(cell, result):
+            raise ValueError(
+                f"`results` must hold cells of today's recipes, got {cell.name} of another; "
+                "run `python -m train table1` to bring it up to date"
+            )
+        found.setdefault(cell.num_labeled, []).append(result)
     return found
 
 
@@ -119,11 +117,6 @@ def write(config):
     content = table(config.results)
     config.page.write_text(before + start + content + end + after, encoding="utf-8")
     return content
-
-
-def _in_common(recipe):
-    """What M1+M2 shares at all numbers of labels."""
-    return {**recipe, "m2": {**recipe["m2"], "hidden_units": None}, "posterior_samples": None}
 
 
 def _line(texts):
