@@ -228,7 +228,7 @@ RECIPES = {
             auxiliary_dim=100,
             activation="relu",
             alpha=50.0,
-            steps=50_000,
+            steps=25_000,
             labels_per_batch=100,
             learning_rate=3e-4,
         )

@@ -10,7 +10,13 @@ IMAGES = (
         "MNIST",
         "M2, `mnist-conv-m2`, 12 epochs, taught by a taught M2",
     ),
+    (
+        "images/mnist-conv-m2-taught-100-13",
+        "MNIST",
+        "M2, `mnist-conv-m2`, taught by the fully connected M1+M2 of draw 13 below",
+    ),
     ("images/mnist-conv-m2-1000-100", "MNIST", "M2, `mnist-conv-m2`"),
+    ("images/mnist-conv-m2-all-100", "MNIST", "M2, `mnist-conv-m2`, alpha = 10"),
     ("images/fashion_mnist-100-100", "Fashion-MNIST", "M1+M2, `fashion_mnist`"),
     ("images/fashion_mnist-1000-100", "Fashion-MNIST", "the same, on the same M1"),
     ("images/usps-100-0", "USPS", "M1+M2, `usps`"),
@@ -43,12 +49,14 @@ AUXILIARY = (
     ),
     ("minutes/mnist-smooth-13", "MNIST", "M1+M2, `mnist-smooth`"),
     ("auxiliary/m1sdgm-100-13", "MNIST", "M1+SDGM, `mnist-smooth`, on its M1"),
+    ("auxiliary/m1adgm-100-13", "MNIST", "M1+ADGM, `mnist-smooth`, on its M1"),
     ("minutes/mnist-m2-taught-13", "MNIST", "M2, `mnist-m2-taught`, taught by this M1+M2"),
     (
         "auxiliary/adgm-taught-100-13",
         "MNIST",
         "ADGM, `mnist-m2-taught`, 10 epochs, taught by this M2",
     ),
+    ("auxiliary/sdgm-100-13", "MNIST", "SDGM, `mnist-sdgm`"),
 )
 
 
