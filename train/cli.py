@@ -80,12 +80,13 @@ class DrawsConfig(FitConfig):
 def parse(kind, command, args):
     """A configuration whose defaults are those of the recipe that `args` name."""
     names = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
-    names.add_argument("--dataset", default=FitConfig.dataset)
+    names.add_argument("--dataset")
     names.add_argument("--recipe")
     known, _ = names.parse_known_args(args)
-    recipe = known.recipe or recipes.default_name(known.dataset)
+    recipe = known.recipe or recipes.default_name(known.dataset or FitConfig.dataset)
     settings, model = recipes.find(recipe), recipes.default_model(recipe)
-    default = kind(recipe=recipe, settings=settings, model=model)
+    dataset = known.dataset or recipes.default_dataset(recipe)
+    default = kind(dataset=dataset, recipe=recipe, settings=settings, model=model)
     return told(kind, command, args, default)
 
 

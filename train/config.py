@@ -25,7 +25,8 @@ class FitConfig:
 
     dataset: str = "digits"
     """digits, mnist, fashion_mnist, svhn_cropped, smallnorb, lfw, frey_face; or the path of a table
-    (.csv, .tsv, .parquet), of a folder of images with a sub-folder a class, or of an .npz file."""
+    (.csv, .tsv, .parquet), of a folder of images with a sub-folder a class, or of an .npz file. By
+    default the one that the recipe is for, digits without any."""
     target: str | None = None
     """Of a table, the column of the classes, blank where unknown: its name, or its number from 0,
     or from -1 for the last."""

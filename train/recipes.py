@@ -316,6 +316,19 @@ def default_name(dataset):
     return dataset if dataset in RECIPES else "default"
 
 
+def default_dataset(recipe):
+    """The data set that a recipe is for, where none is named.
+
+    Raises:
+        ValueError: if it is for a file of one's own.
+    """
+    if recipe in ("usps", "svhn"):
+        raise ValueError(f"`dataset` must be the path of a file with `recipe` {recipe}, got None")
+    if recipe.partition("-")[0] == "mnist":
+        return "mnist"
+    return {"frey-aevb": "frey_face", "default": "digits"}.get(recipe, recipe)
+
+
 def default_model(recipe):
     """The model that a recipe is for, where none is named."""
     alone = dict.fromkeys(("default", "mnist-conv-m2", "mnist-m2-smooth", "mnist-m2-taught"), "m2")

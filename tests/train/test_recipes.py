@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from train import recipes
+from keras_dgm.data.sources import SOURCES
+from train import cli, recipes
+from train.config import FitConfig
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "recipes.md"
 
@@ -20,6 +22,27 @@ def test_a_data_set_has_the_recipe_of_its_name_or_the_default():
     assert recipes.default_name("digits") == "digits"
     assert recipes.default_name("mnist") == "mnist-smooth"
     assert recipes.default_name("path/to/own.npz") == "default"
+
+
+def test_a_recipe_has_the_data_set_that_it_is_for():
+    for_files = {"usps", "svhn"}
+    found = {name: recipes.default_dataset(name) for name in recipes.RECIPES.keys() - for_files}
+
+    assert set(found.values()) == set(SOURCES)
+    assert found["mnist-sdgm"] == "mnist" and found["frey-aevb"] == "frey_face"
+    assert found["default"] == found["digits"] == "digits"
+    for name in for_files:
+        with pytest.raises(ValueError, match=f"`dataset` must be the path .* `recipe` {name}, got"):
+            recipes.default_dataset(name)
+
+
+def test_the_command_takes_the_data_set_of_the_recipe():
+    def config(*args):
+        return cli.parse(FitConfig, "fit", list(args))
+
+    assert config().dataset == "digits"
+    assert config("--recipe", "mnist-sdgm").dataset == "mnist"
+    assert config("--recipe", "mnist-sdgm", "--dataset", "digits").dataset == "digits"
 
 
 def test_an_unknown_recipe_gets_the_closest():
