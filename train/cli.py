@@ -4,6 +4,8 @@ import argparse
 import dataclasses
 import sys
 
+import tyro
+
 from keras_dgm.runs import files
 from programs import commands
 from train import (
@@ -85,7 +87,7 @@ def parse(kind, command, args):
     known, _ = names.parse_known_args(args)
     recipe = known.recipe or recipes.default_name(known.dataset or FitConfig.dataset)
     settings, model = recipes.find(recipe), recipes.default_model(recipe)
-    dataset = known.dataset or recipes.default_dataset(recipe)
+    dataset = known.dataset or recipes.default_dataset(recipe) or tyro.MISSING
     default = kind(dataset=dataset, recipe=recipe, settings=settings, model=model)
     return told(kind, command, args, default)
 

@@ -26,7 +26,7 @@ class FitConfig:
     dataset: str = "digits"
     """digits, mnist, fashion_mnist, svhn_cropped, smallnorb, lfw, frey_face; or the path of a table
     (.csv, .tsv, .parquet), of a folder of images with a sub-folder a class, or of an .npz file. By
-    default the one that the recipe is for, digits without any."""
+    default the one that a named recipe is for; digits where neither is named."""
     target: str | None = None
     """Of a table, the column of the classes, blank where unknown: its name, or its number from 0,
     or from -1 for the last."""
@@ -47,7 +47,8 @@ class FitConfig:
     model: ModelName = "m1+m2"
     """m1 (its features go to an RBF SVM); m2, adgm or sdgm, on x or stacked on an m1; or
     conditional: whole images from their middle, with the settings of m1 but for num-samples,
-    kl-warmup and filters. By default m2 for data of one's own, m1+m2 for others."""
+    kl-warmup and filters. By default what the recipe is for: m2 for data of one's own, m1 for
+    faces, m1+m2 for most others."""
     m1_from: Path | None = None
     """An m1.keras to stack on instead of training an M1."""
     teacher: Path | None = None

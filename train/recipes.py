@@ -317,22 +317,19 @@ def default_name(dataset):
 
 
 def default_dataset(recipe):
-    """The data set that a recipe is for, where none is named.
-
-    Raises:
-        ValueError: if it is for a file of one's own.
-    """
-    if recipe in ("usps", "svhn"):
-        raise ValueError(f"`dataset` must be the path of a file with `recipe` {recipe}, got None")
+    """The data set that a recipe is for, where none is named; None: a file of one's own."""
     if recipe.partition("-")[0] == "mnist":
         return "mnist"
-    return {"frey-aevb": "frey_face", "default": "digits"}.get(recipe, recipe)
+    others = {"frey-aevb": "frey_face", "default": "digits", "usps": None, "svhn": None}
+    return others.get(recipe, recipe)
 
 
 def default_model(recipe):
     """The model that a recipe is for, where none is named."""
-    alone = dict.fromkeys(("default", "mnist-conv-m2", "mnist-m2-smooth", "mnist-m2-taught"), "m2")
-    return {**alone, "mnist-sdgm": "sdgm"}.get(recipe, "m1+m2")
+    without_labels = ("lfw", "frey_face", "frey-aevb", "mnist-aevb", "mnist-iwae")
+    on_x = ("default", "mnist-conv-m2", "mnist-m2-smooth", "mnist-m2-taught")
+    others = {**dict.fromkeys(without_labels, "m1"), **dict.fromkeys(on_x, "m2")}
+    return {**others, "mnist-sdgm": "sdgm"}.get(recipe, "m1+m2")
 
 
 def completed(recipe):
