@@ -45,7 +45,7 @@ AUXILIARY = (
     (
         "auxiliary/sdgm-taught-100-100",
         "MNIST",
-        "SDGM, `mnist-m2-taught`, 10 epochs, taught by this M2",
+        "SDGM, `mnist-m2-taught`, 10 epochs, taught by such an M2",
     ),
     ("minutes/mnist-smooth-13", "MNIST", "M1+M2, `mnist-smooth`"),
     ("auxiliary/m1sdgm-100-13", "MNIST", "M1+SDGM, `mnist-smooth`, on its M1"),
@@ -97,5 +97,5 @@ def connected():
 
 
 def auxiliary():
-    """SDGM and ADGM beside their teachers, and the teachers of those."""
+    """SDGM and ADGM, beside what taught them or shares an M1 with them."""
     return errors(AUXILIARY)
