@@ -82,14 +82,16 @@ def class_sums():
 # File, title, what was trained.
 LIKELIHOODS = (
     ("vae", "VAE, 784-200-200-50, tanh"),
+    ("vae-100", "the same"),
     ("iwae-50", "the same as IWAE, k = 50"),
+    ("iwae-50-100", "the same"),
     ("m1", "M1, recipe `mnist`"),
     ("m1+m2", "M1+M2, recipe `mnist`, 100 labels"),
 )
 
 
 def likelihoods():
-    """log p(x) of four models of MNIST."""
+    """log p(x) of models of MNIST."""
     rows = []
     for name, title in LIKELIHOODS:
         found = read(RESULTS / "likelihood" / f"{name}.json")
