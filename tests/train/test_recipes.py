@@ -38,13 +38,13 @@ def test_the_command_takes_the_data_set_of_the_recipe(capsys):
         return cli.parse(FitConfig, "fit", list(args))
 
     assert config().dataset == "digits"
+    assert config("--recipe", "mnist-sdgm").dataset == "mnist"
+    assert config("--recipe", "mnist-sdgm", "--dataset", "digits").dataset == "digits"
     assert config("--recipe", "frey-aevb").model == config("--dataset", "lfw").model == "m1"
     assert config("--recipe", "usps", "--dataset", "own.npz").dataset == "own.npz"
     with pytest.raises(SystemExit):
         config("--recipe", "usps")
     assert "--dataset" in capsys.readouterr().err
-    assert config("--recipe", "mnist-sdgm").dataset == "mnist"
-    assert config("--recipe", "mnist-sdgm", "--dataset", "digits").dataset == "digits"
 
 
 def test_an_unknown_recipe_gets_the_closest():
